@@ -1,0 +1,46 @@
+# make demo: the main job. make test: the checks and the tests. Each sets itself up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_READY := $(VENV)/.run-ready
+DEV_READY := $(VENV)/.dev-ready
+
+.PHONY: setup dev demo test check bench lock clean
+
+setup: $(RUN_READY)
+
+dev: $(DEV_READY)
+
+$(RUN_READY): requirements/run.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(DEV_READY): $(RUN_READY) requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+demo: $(RUN_READY)
+	$(BIN)/leanloop demo
+
+check: $(DEV_READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/python -m tests.parts
+	$(BIN)/python -m pytest
+
+bench: $(DEV_READY)
+	$(BIN)/python -m benchmarks
+
+lock: requirements/run.in requirements/dev.in
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml requirements/run.in -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -c requirements/run.txt pyproject.toml requirements/run.in requirements/dev.in -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,79 @@
+"""Which settings a lever accepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from leanloop.core.configuration import OFF, Setting
+from leanloop.core.errors import BadInputError
+
+
+class Domain(Protocol):
+    """The settings that a lever accepts besides ``off``."""
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is a setting of the lever."""
+
+    def __str__(self) -> str:
+        """The settings in a few words."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few named values."""
+
+    values: tuple[Setting, ...]
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is one of them, and of the same type."""
+        return any(value == v and type(value) is type(v) for v in self.values)
+
+    def __str__(self) -> str:
+        return " | ".join(str(v) for v in self.values)
+
+
+@dataclass(frozen=True)
+class IntRange:
+    """A whole number from ``low`` to ``high``, both included."""
+
+    low: int
+    high: int
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is a whole number in the range; a bool is not."""
+        return (
+            isinstance(value, int)
+            and not isinstance(value, bool)
+            and (self.low <= value <= self.high)
+        )
+
+    def __str__(self) -> str:
+        return f"{self.low} to {self.high}"
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """The name that a study gives to one of its models."""
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is text; the study checks that the model exists."""
+        return isinstance(value, str)
+
+    def __str__(self) -> str:
+        return "a model of the study"
+
+
+def check_setting(lever: str, domain: Domain, value: object, where: str) -> Setting:
+    """Return the value as a setting of the lever.
+
+    Raises:
+        BadInputError: The lever does not accept the value.
+    """
+    if value == OFF:
+        return OFF
+    if not isinstance(value, str | int | float | bool) or not domain.accepts(value):
+        raise BadInputError(
+            f"{where}.{lever}", f"{value!r} is not a setting; it takes off, or {domain}"
+        )
+    return value

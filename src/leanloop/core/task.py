@@ -1,0 +1,60 @@
+"""Tasks, their splits, and worked examples."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from leanloop.core.message import Json
+
+
+class Split(enum.StrEnum):
+    """Which part of a suite a task belongs to."""
+
+    SEARCH = "search"
+    HOLDOUT = "holdout"
+
+
+class Task(msgspec.Struct, frozen=True):
+    """Something to do.
+
+    Attributes:
+        task_id: Unique in its suite, stable across sessions.
+        prompt: What the user asks.
+        split: ``search``, or ``holdout``, which the search never sees.
+        family: The kind of task, for break-downs.
+        cluster: Tasks that are not independent share a cluster; None when
+            the task stands alone.
+    """
+
+    task_id: str
+    prompt: str
+    split: Split
+    family: str = ""
+    cluster: str | None = None
+
+
+class ExampleStep(msgspec.Struct, frozen=True):
+    """One tool call of a worked example.
+
+    Attributes:
+        tool: The tool's name.
+        arguments: Its arguments.
+        result: The whole record, or records, that the tool returned.
+        fields: The fields of the result that the next step needs; a lever that
+            narrows results shows these alone.
+    """
+
+    tool: str
+    arguments: dict[str, Json]
+    result: Json
+    fields: tuple[str, ...] = ()
+
+
+class Example(msgspec.Struct, frozen=True):
+    """A worked example: a task and the steps that solve it."""
+
+    prompt: str
+    steps: tuple[ExampleStep, ...]
+    answer: str

@@ -1,0 +1,153 @@
+"""What a lever is, and the hooks of the one pipeline that it acts through."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from leanloop.core.configuration import Setting
+from leanloop.core.domain import Domain
+from leanloop.core.message import Request, Response, ToolCall, ToolMessage, ToolSpec
+from leanloop.core.run import Step
+from leanloop.core.task import Example, Task
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a lever.
+
+    Args:
+        name: ``component.lever``.
+        summary: What it does, in one sentence.
+        domain: The settings it accepts besides ``off``.
+        search: The settings that a search tries when the study names none.
+        acts_on: Hooks it uses: request, response, tool call, tool result, step.
+        source: Where the idea comes from, with what its authors report.
+    """
+
+    name: str
+    summary: str
+    domain: Domain
+    search: tuple[Setting, ...]
+    acts_on: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Go:
+    """Take another step."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Take one last step in which no tool can be called.
+
+    Args:
+        reason: Why, for the record.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the run now, without an answer.
+
+    Args:
+        reason: Why, for the record.
+    """
+
+    reason: str
+
+
+Verdict = Go | Answer | Stop
+GO = Go()
+
+
+class Complete(Protocol):
+    """Queries a model of the study on a lever's behalf; its cost is the run's."""
+
+    def __call__(self, request: Request, purpose: str) -> Awaitable[Response]:
+        """Send the request; ``purpose`` is the lever's name, for the record."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a lever may know of the run that it is part of.
+
+    Args:
+        task: The task.
+        tools: Every tool of the task, before any lever.
+        examples: The suite's worked examples, in the suite's order.
+        model: The study's name for the model in use when no lever says otherwise.
+        complete: Queries a model.
+        seed: The run's seed.
+    """
+
+    task: Task
+    tools: tuple[ToolSpec, ...]
+    examples: tuple[Example, ...]
+    model: str
+    complete: Complete
+    seed: int = 0
+
+
+class Stage:
+    """A lever at work in one run; every hook passes through what it is given.
+
+    A stage is made for a run and dies with it, so it may keep state. It is
+    deterministic given its input and seed, and its work in a step does not
+    grow with the steps already done, except through what it sends.
+    """
+
+    async def on_request(self, request: Request) -> Request:
+        """Change what is sent. Must keep system and user text, and pairs of call and result."""
+        return request
+
+    async def on_response(self, request: Request, response: Response) -> Response:
+        """Change what came back, or ask again."""
+        del request
+        return response
+
+    def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
+        """Change a call before it is made, or answer it so that it is not made."""
+        return call
+
+    def on_tool_result(self, call: ToolCall, result: ToolMessage) -> ToolMessage:
+        """Change an observation before the model sees it; ``call`` is the model's own."""
+        del call
+        return result
+
+    def after_step(self, step: Step) -> Verdict:
+        """Say whether the run goes on."""
+        del step
+        return GO
+
+
+class Lever(Protocol):
+    """A lever: a card, and a stage for each run that has it on."""
+
+    @property
+    def card(self) -> Card:
+        """What is known of it."""
+
+    def stage(self, setting: Setting, context: RunContext) -> Stage:
+        """The lever at work; never called with ``off``."""
+
+
+@dataclass(frozen=True)
+class SimpleLever:
+    """A lever whose stage is made by one function.
+
+    Args:
+        card: What is known of it.
+        make: Makes the stage from a setting and the run's context.
+    """
+
+    card: Card
+    make: Callable[[Setting, RunContext], Stage]
+
+    def stage(self, setting: Setting, context: RunContext) -> Stage:
+        """The lever at work."""
+        return self.make(setting, context)

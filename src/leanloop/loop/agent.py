@@ -1,0 +1,240 @@
+"""The agent loop: query the model, make its tool calls, query again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from leanloop.core.configuration import Configuration
+from leanloop.core.errors import ModelError, OutageError
+from leanloop.core.message import (
+    Message,
+    Request,
+    Response,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+)
+from leanloop.core.run import ModelCall, Run, RunKey, Status, Step, ToolUse
+from leanloop.core.task import Task
+from leanloop.levers.protocol import Answer, Lever, RunContext, Stop, Verdict
+from leanloop.loop.pipeline import Pipeline, build_pipeline
+from leanloop.models.protocol import Model
+from leanloop.suites.protocol import Environment, Suite
+
+LAST_STEP = "You cannot call tools any more. Give your answer now."
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What no run may pass, whatever its levers say.
+
+    Args:
+        max_steps: Steps, inclusive.
+        timeout_s: Wall seconds.
+        max_output_tokens: What the model may write in a step, inclusive.
+    """
+
+    max_steps: int = 16
+    timeout_s: float = 300.0
+    max_output_tokens: int = 160
+
+
+@dataclass(frozen=True)
+class Agent:
+    """leanloop's own agent: a suite's instructions, models by name, and levers.
+
+    Args:
+        suite: Where tasks, tools and worked examples come from.
+        models: The study's name for a model, to the model.
+        default_model: The model that acts when no lever says otherwise.
+        levers: Every lever that a configuration may set, in pipeline order.
+        limits: What no run may pass.
+    """
+
+    suite: Suite
+    models: Mapping[str, Model]
+    default_model: str
+    levers: Mapping[str, Lever]
+    limits: Limits = field(default_factory=Limits)
+
+    async def run(self, configuration: Configuration, task: Task, seed: int = 0) -> Run:
+        """Run one configuration on one task; errors end up in the run, not here."""
+        started_at, start = time.time(), time.perf_counter()
+        record = _Record()
+        success: float | None = 0.0
+        try:
+            async with asyncio.timeout(self.limits.timeout_s):
+                success = await self._attempt(configuration, task, seed, record)
+        except TimeoutError:
+            record.end(Status.TIMEOUT, f"over {self.limits.timeout_s:g} s")
+        except OutageError as error:
+            record.end(Status.OUTAGE, str(error))
+            success = None
+        except Exception as error:  # whatever an agent or a verifier raises is a result
+            record.end(Status.ERROR, f"{type(error).__name__}: {error}")
+        record.close_step()
+        return Run(
+            key=RunKey(configuration.id, task.task_id, seed),
+            split=task.split,
+            status=record.status,
+            success=success,
+            steps=tuple(record.steps),
+            wall_s=time.perf_counter() - start,
+            critical_path_s=record.critical_path_s,
+            started_at=started_at,
+            answer=record.answer,
+            reason=record.reason,
+            family=task.family,
+            cluster=task.cluster,
+        )
+
+    async def _attempt(
+        self, configuration: Configuration, task: Task, seed: int, record: _Record
+    ) -> float:
+        environment = self.suite.open(task)
+        try:
+            meter = _Meter(self.models, record)
+            context = RunContext(
+                task=task,
+                tools=environment.tools,
+                examples=self.suite.examples,
+                model=self.default_model,
+                complete=meter.complete,
+                seed=seed,
+            )
+            pipeline = build_pipeline(configuration, context, self.levers)
+            await self._loop(_Turn(pipeline, meter, environment, record), task, seed)
+            return environment.verify(record.answer)
+        finally:
+            environment.close()
+
+    async def _loop(self, turn: _Turn, task: Task, seed: int) -> None:
+        history: list[Message] = [SystemMessage(self.suite.instructions), UserMessage(task.prompt)]
+        verdict: Verdict | None = None
+        for _ in range(self.limits.max_steps):
+            may_call = not isinstance(verdict, Answer)
+            if not may_call:
+                history.append(UserMessage(LAST_STEP))
+            request = Request(
+                model=self.default_model,
+                messages=tuple(history),
+                tools=turn.environment.tools,
+                tools_allowed=may_call,
+                max_output_tokens=self.limits.max_output_tokens,
+                seed=seed,
+            )
+            finished = await turn.take(request, history)
+            if finished:
+                return
+            verdict = turn.pipeline.after_step(turn.record.close_step())
+            if isinstance(verdict, Stop):
+                turn.record.end(Status.STOPPED, verdict.reason)
+                return
+        turn.record.end(Status.STOPPED, f"step limit of {self.limits.max_steps}")
+
+
+@dataclass
+class _Turn:
+    """One step of the loop."""
+
+    pipeline: Pipeline
+    meter: _Meter
+    environment: Environment
+    record: _Record
+
+    async def take(self, request: Request, history: list[Message]) -> bool:
+        """Query, then make the calls; True when the model answered instead."""
+        sent = await self.pipeline.on_request(request)
+        response = await self.meter.complete(sent, "act")
+        response = await self.pipeline.on_response(sent, response)
+        message = response.message
+        history.append(message)
+        self.record.text = message.text
+        if not message.tool_calls or not request.tools_allowed:
+            self.record.answer = message.text
+            reason = "cut off" if response.truncated else ""
+            self.record.end(Status.FINISHED, reason)
+            return True
+        history.extend([await self._call(call) for call in message.tool_calls])
+        return False
+
+    async def _call(self, call: ToolCall) -> ToolMessage:
+        start = time.perf_counter()
+        outcome, answered_by = self.pipeline.on_tool_call(call)
+        if isinstance(outcome, ToolCall):
+            result = await self._make(outcome)
+            result = self.pipeline.on_tool_result(call, result)
+        else:
+            result = outcome
+        self.record.tool(call, result, answered_by, time.perf_counter() - start)
+        return result
+
+    async def _make(self, call: ToolCall) -> ToolMessage:
+        try:
+            return await self.environment.call(call)
+        except Exception as error:  # a broken tool is an observation like any other
+            return ToolMessage(call.call_id, call.name, f"{type(error).__name__}: {error}", True)
+
+
+@dataclass
+class _Meter:
+    """Sends requests to models and writes down what they used."""
+
+    models: Mapping[str, Model]
+    record: _Record
+
+    async def complete(self, request: Request, purpose: str) -> Response:
+        model = self.models.get(request.model)
+        if model is None:
+            raise ModelError(f"no model named {request.model!r} in the study")
+        started_at = time.time()
+        response = await model.complete(request)
+        self.record.model(
+            ModelCall(
+                model=request.model,
+                model_ref=response.model_ref or model.ref,
+                purpose=purpose,
+                tokens=response.tokens,
+                latency_s=response.latency_s,
+                started_at=started_at,
+            )
+        )
+        return response
+
+
+@dataclass
+class _Record:
+    """What has happened in a run so far."""
+
+    steps: list[Step] = field(default_factory=list)
+    calls: list[ModelCall] = field(default_factory=list)
+    uses: list[ToolUse] = field(default_factory=list)
+    text: str = ""
+    status: Status = Status.ERROR
+    reason: str = ""
+    answer: str | None = None
+    critical_path_s: float = 0.0
+
+    def model(self, call: ModelCall) -> None:
+        self.calls.append(call)
+        self.critical_path_s += call.latency_s
+
+    def tool(self, call: ToolCall, result: ToolMessage, by: str, latency_s: float) -> None:
+        arguments = json.dumps(call.arguments, ensure_ascii=False)
+        self.uses.append(ToolUse(call.name, arguments, latency_s, by, result.is_error, result.text))
+        self.critical_path_s += latency_s
+
+    def close_step(self) -> Step:
+        step = Step(tuple(self.calls), tuple(self.uses), self.text)
+        if self.calls or self.uses:
+            self.steps.append(step)
+        self.calls, self.uses, self.text = [], [], ""
+        return step
+
+    def end(self, status: Status, reason: str) -> None:
+        self.status, self.reason = status, reason

@@ -1,0 +1,1 @@
+"""Propose, allocate, run: a study."""

@@ -1,0 +1,1 @@
+"""Suites: tasks with environments and verifiers."""
