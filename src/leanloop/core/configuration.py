@@ -57,7 +57,7 @@ class Configuration(Mapping[str, Setting]):
         return hash(self._id)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Configuration) and self._settings == other._settings
+        return isinstance(other, Configuration) and self._id == other._id
 
     def __repr__(self) -> str:
         return f"Configuration({self._settings!r})"

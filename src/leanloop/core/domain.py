@@ -57,8 +57,8 @@ class ModelName:
     """The name that a study gives to one of its models."""
 
     def accepts(self, value: object) -> bool:
-        """Whether the value is text; the study checks that the model exists."""
-        return isinstance(value, str)
+        """Whether the value is a name; the study checks that the model exists."""
+        return isinstance(value, str) and value != ""
 
     def __str__(self) -> str:
         return "a model of the study"

@@ -67,16 +67,18 @@ class Agent:
         started_at, start = time.time(), time.perf_counter()
         record = _Record()
         success: float | None = 0.0
+        timeout = asyncio.timeout(self.limits.timeout_s)
         try:
-            async with asyncio.timeout(self.limits.timeout_s):
+            async with timeout:
                 success = await self._attempt(configuration, task, seed, record)
-        except TimeoutError:
-            record.end(Status.TIMEOUT, f"over {self.limits.timeout_s:g} s")
         except OutageError as error:
             record.end(Status.OUTAGE, str(error))
             success = None
         except Exception as error:  # whatever an agent or a verifier raises is a result
-            record.end(Status.ERROR, f"{type(error).__name__}: {error}")
+            if timeout.expired():
+                record.end(Status.TIMEOUT, f"over {self.limits.timeout_s:g} s")
+            else:
+                record.end(Status.ERROR, f"{type(error).__name__}: {error}")
         record.close_step()
         return Run(
             key=RunKey(configuration.id, task.task_id, seed),

@@ -51,7 +51,7 @@ class PolicyDomain:
         if isinstance(value, bool) or not isinstance(value, int | str):
             return False
         match = PATTERN.fullmatch(str(value))
-        return match is not None and int(match[1]) > 0 and match[2] != "0"
+        return match is not None and int(match[1]) > 0 and int(match[2] or 2) > 0
 
     def __str__(self) -> str:
         return "TOKENS[:KEEP[:MODEL]], such as 800 or '800:2:small'"
@@ -69,7 +69,7 @@ class Summarise(Stage):
     """Summarises all but the newest observations once the input is long.
 
     The length is the provider's own count for the request before, so nothing
-    is counted twice. The system text and the user's task stay as they are.
+    is counted twice. System and user text stays as it is, wherever it stands.
 
     Args:
         policy: When and how.
@@ -81,6 +81,7 @@ class Summarise(Stage):
         self._complete = complete
         self._due = False
         self._covered: tuple[int, int] | None = None
+        self._kept: tuple[Message, ...] = ()
         self._summary = ""
 
     async def on_request(self, request: Request) -> Request:
@@ -92,7 +93,8 @@ class Summarise(Stage):
             return request
         start, end = self._covered
         summary = UserMessage(HEADING + self._summary)
-        return with_messages(request, (*request.messages[:start], summary, *request.messages[end:]))
+        head = (*request.messages[:start], *self._kept, summary)
+        return with_messages(request, (*head, *request.messages[end:]))
 
     async def on_response(self, request: Request, response: Response) -> Response:
         """Note whether the request had grown past the threshold."""
@@ -107,7 +109,8 @@ class Summarise(Stage):
         done = self._covered[1] if self._covered else start
         if end <= done:
             return
-        lines = [_flat(m) for m in request.messages[:start] if isinstance(m, UserMessage)]
+        said = (*request.messages[:start], *self._kept)
+        lines = [_flat(m) for m in said if isinstance(m, UserMessage)]
         if self._covered:
             lines.append(HEADING + self._summary)
         lines += [_flat(m) for m in request.messages[done:end]]
@@ -118,7 +121,11 @@ class Summarise(Stage):
             seed=request.seed,
         )
         response = await self._complete(ask, NAME)
+        if not response.message.text:
+            return
         self._summary = response.message.text
+        covered = request.messages[done:end]
+        self._kept += tuple(m for m in covered if isinstance(m, SystemMessage | UserMessage))
         self._covered = (start, end)
 
 
@@ -130,19 +137,14 @@ def _first_turn(messages: Sequence[Message]) -> int:
 
 
 def _boundary(messages: Sequence[Message], keep: int) -> int:
-    """Index of the assistant message whose results are the last ``keep`` observations."""
+    """Index of the round that begins the last ``keep`` observations; a round stays whole."""
     left = keep
-    end = len(messages)
     for i in range(len(messages) - 1, -1, -1):
         message = messages[i]
         if isinstance(message, ToolMessage):
             left -= 1
-        elif isinstance(message, AssistantMessage):
-            if left < 0:
-                return end
-            end = i
-        else:
-            break
+        elif isinstance(message, AssistantMessage) and left <= 0:
+            return i
     return 0
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from leanloop.core.configuration import Setting
 from leanloop.core.domain import ModelName
-from leanloop.core.message import Request, Response, ToolMessage, UserMessage
+from leanloop.core.message import Request, Response, UserMessage
 from leanloop.core.run import Step
 from leanloop.levers.protocol import GO, Card, Complete, RunContext, SimpleLever, Stage, Verdict
 from leanloop.levers.tools.result_cache import call_key
@@ -37,6 +37,7 @@ class Escalate(Stage):
         self._escalated = False
         self._calls: set[str] = set()
         self._errors = 0
+        self._observed = False
 
     async def on_request(self, request: Request) -> Request:
         """Send to the larger model once the run is escalated."""
@@ -54,7 +55,8 @@ class Escalate(Stage):
         return await self._complete(again, NAME)
 
     def after_step(self, step: Step) -> Verdict:
-        """Count the errors that tools gave."""
+        """Note that there are observations, and count the errors among them."""
+        self._observed = self._observed or bool(step.tool_uses)
         self._errors += sum(use.is_error for use in step.tool_uses)
         return GO
 
@@ -67,7 +69,7 @@ class Escalate(Stage):
         return not message.tool_calls and not await self._proven(request, response)
 
     async def _proven(self, request: Request, response: Response) -> bool:
-        if not any(isinstance(m, ToolMessage) for m in request.messages):
+        if not self._observed:  # a worked example's results prove nothing
             return False
         question = msgspec.structs.replace(
             request,

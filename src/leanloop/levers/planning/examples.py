@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from leanloop.core.configuration import Setting
-from leanloop.core.domain import IntRange
 from leanloop.core.message import (
     AssistantMessage,
     Message,
@@ -18,22 +18,42 @@ from leanloop.core.message import (
     with_messages,
 )
 from leanloop.core.task import Example, ExampleStep
+from leanloop.levers.bm25 import top_k
 from leanloop.levers.protocol import Card, RunContext, SimpleLever, Stage
 
 PREFIX = "example"
+CALL_ID = re.compile(rf"{PREFIX}-([0-9]{{1,9}})-([0-9]{{1,9}})")
+NEAREST = "nearest:"
+PATTERN = re.compile(rf"({NEAREST})?(\d+)")
+
+
+class HowMany:
+    """``N``, the suite's first examples, or ``nearest:N``, those most like the task."""
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value can be read as a number of examples, 1 to 64."""
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            return False
+        match = PATTERN.fullmatch(str(value))
+        return match is not None and 1 <= int(match[2]) <= 64
+
+    def __str__(self) -> str:
+        return "1 to 64, or nearest:N"
 
 
 class Examples(Stage):
-    """Puts the first examples of the suite between the instructions and the task.
+    """Puts worked examples between the instructions and the task.
 
-    They are the same for every task, so that a prompt cache can hold them.
+    The suite's first examples are the same for every task, so that a prompt
+    cache can hold them; the nearest ones fit better, need fewer, and are read
+    anew for every task.
 
     Args:
-        examples: The examples to show.
+        examples: The examples to show, each with its index in the suite.
     """
 
-    def __init__(self, examples: Sequence[Example]) -> None:
-        self._shown = tuple(m for i, e in enumerate(examples) for m in example_messages(i, e))
+    def __init__(self, examples: Sequence[tuple[int, Example]]) -> None:
+        self._shown = tuple(m for i, e in examples for m in example_messages(i, e))
 
     async def on_request(self, request: Request) -> Request:
         """Insert the examples after the system text."""
@@ -59,29 +79,44 @@ def example_messages(index: int, example: Example) -> list[Message]:
 
 def example_step(examples: Sequence[Example], call_id: str) -> ExampleStep | None:
     """The step of a worked example that a call belongs to, or None for a real call."""
-    prefix, _, rest = call_id.partition("-")
-    if prefix != PREFIX:
+    match = CALL_ID.fullmatch(call_id)
+    if match is None:
         return None
-    index, _, step = rest.partition("-")
-    return examples[int(index)].steps[int(step)]
+    index, step = int(match[1]), int(match[2])
+    if index >= len(examples) or step >= len(examples[index].steps):
+        return None
+    return examples[index].steps[step]
 
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def choose(examples: Sequence[Example], setting: Setting, prompt: str) -> list[int]:
+    """Indices of the examples that a setting shows for a task, the nearest one last."""
+    match = PATTERN.fullmatch(str(setting))
+    if match is None:
+        raise ValueError(f"not a number of examples: {setting!r}")
+    count = min(int(match[2]), len(examples))
+    if not match[1]:
+        return list(range(count))
+    return top_k([e.prompt for e in examples], prompt, count)[::-1]
+
+
 def _make(setting: Setting, context: RunContext) -> Stage:
-    return Examples(context.examples[: int(setting)])
+    chosen = choose(context.examples, setting, context.task.prompt)
+    return Examples([(i, context.examples[i]) for i in chosen])
 
 
 LEVER = SimpleLever(
     Card(
         name="planning.examples",
-        summary="Show the first N worked examples of the suite before the task.",
-        domain=IntRange(1, 64),
-        search=(2, 4, 8),
+        summary="Show N worked examples of the suite before the task: the first, or the nearest.",
+        domain=HowMany(),
+        search=(4, 8, f"{NEAREST}1", f"{NEAREST}2"),
         acts_on=("request",),
-        source="Language Models are Few-Shot Learners, arXiv 2005.14165.",
+        source="Language Models are Few-Shot Learners, arXiv 2005.14165; nearest examples: "
+        "arXiv 2101.06804.",
     ),
     _make,
 )

@@ -6,7 +6,14 @@ import msgspec
 
 from leanloop.core.configuration import Setting
 from leanloop.core.domain import Choice
-from leanloop.core.message import Message, Request, UserMessage, with_messages
+from leanloop.core.message import (
+    AssistantMessage,
+    Message,
+    Request,
+    ToolMessage,
+    UserMessage,
+    with_messages,
+)
 from leanloop.levers.protocol import Card, Complete, RunContext, SimpleLever, Stage
 
 NAME = "planning.plan_first"
@@ -27,23 +34,33 @@ class PlanFirst(Stage):
     def __init__(self, complete: Complete) -> None:
         self._complete = complete
         self._plan: tuple[Message, ...] = ()
-        self._at = 0
+        self._at: int | None = None
 
     async def on_request(self, request: Request) -> Request:
         """Insert the plan behind the task, asking for it the first time."""
-        if not self._plan:
-            ask = UserMessage(ASK)
-            question = msgspec.structs.replace(
-                request,
-                messages=(*request.messages, ask),
-                tools_allowed=False,
-                max_output_tokens=120,
-            )
-            response = await self._complete(question, NAME)
-            self._plan = (ask, response.message, UserMessage(GO_ON))
+        if self._at is None:
             self._at = len(request.messages)
+            await self._ask(request)
+        if not self._plan:
+            return request
         at = self._at
+        while at < len(request.messages) and isinstance(request.messages[at], ToolMessage):
+            at += 1  # a lever before this one has shortened the history: keep the round whole
         return with_messages(request, (*request.messages[:at], *self._plan, *request.messages[at:]))
+
+    async def _ask(self, request: Request) -> None:
+        ask = UserMessage(ASK)
+        question = msgspec.structs.replace(
+            request,
+            messages=(*request.messages, ask),
+            tools_allowed=False,
+            max_output_tokens=120,
+        )
+        plan = (await self._complete(question, NAME)).message
+        if plan.tool_calls:  # nobody will make them, and a call may not stand without its result
+            plan = AssistantMessage(plan.text)
+        if plan.text:
+            self._plan = (ask, plan, UserMessage(GO_ON))
 
 
 def _make(setting: Setting, context: RunContext) -> Stage:

@@ -13,8 +13,10 @@ from leanloop.levers.protocol import GO, Answer, Card, RunContext, SimpleLever, 
 class RepeatGuard(Stage):
     """Asks for the answer once the same call has been made ``limit`` times.
 
-    A call of a tool that is not marked read-only makes a later read fresh, and
-    so does an error: after either the count starts again.
+    A call that gave an error is not counted and starts its count again: the
+    next one is a retry. A call of a tool that is not marked read-only may have
+    changed what the others return, so it starts the count of every other call
+    again.
 
     Args:
         limit: How often the same call may be made.
@@ -33,9 +35,11 @@ class RepeatGuard(Stage):
             key = (use.name, use.arguments_json)
             if use.is_error:
                 self._seen.pop(key, None)
-            elif use.name not in self._read_only and not self._seen[key]:
+                continue
+            count = self._seen[key] + 1
+            if use.name not in self._read_only:
                 self._seen.clear()
-            self._seen[key] += 1
+            self._seen[key] = count
             worst = max(worst, self._seen[key])
         return Answer("repeat_guard") if worst >= self._limit else GO
 

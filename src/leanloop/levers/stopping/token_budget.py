@@ -5,7 +5,6 @@ from __future__ import annotations
 from leanloop.core.configuration import Setting
 from leanloop.core.domain import IntRange
 from leanloop.core.run import Step
-from leanloop.core.tokens import sum_tokens
 from leanloop.levers.protocol import GO, Answer, Card, RunContext, SimpleLever, Stage, Verdict
 
 
@@ -25,7 +24,7 @@ class TokenBudget(Stage):
 
     def after_step(self, step: Step) -> Verdict:
         """Count the tokens of the step."""
-        self._left -= sum_tokens(c.tokens for c in step.model_calls).total_tokens or 0
+        self._left -= sum(c.tokens.total_tokens or 0 for c in step.model_calls)
         return Answer("token_budget") if self._left <= 0 else GO
 
 

@@ -29,7 +29,8 @@ class Projection(Stage):
     """Adds a ``fields`` argument to tools that return records, and honours it.
 
     The tool itself never sees the argument. Worked examples are shown as they
-    would have been with it.
+    would have been with it. A tool that has an argument of that name already is
+    left alone.
 
     Args:
         context: The run.
@@ -37,7 +38,7 @@ class Projection(Stage):
 
     def __init__(self, context: RunContext) -> None:
         self._examples = context.examples
-        self._with_fields = {t.name for t in context.tools if t.result_fields}
+        self._with_fields = {t.name for t in context.tools if _can_project(t)}
         self._specs: dict[str, ToolSpec] = {}
         self._shown: dict[str, Message] = {}
 
@@ -56,13 +57,15 @@ class Projection(Stage):
 
     def on_tool_result(self, call: ToolCall, result: ToolMessage) -> ToolMessage:
         """Keep the fields that were asked for; an error passes whole."""
-        fields = call.arguments.get(FIELDS)
-        if result.is_error or call.name not in self._with_fields or not fields:
+        if result.is_error or call.name not in self._with_fields:
+            return result
+        fields = _wanted(call.arguments.get(FIELDS))
+        if not fields:
             return result
         return msgspec.structs.replace(result, text=project(result.text, fields))
 
     def _spec(self, tool: ToolSpec) -> ToolSpec:
-        if not tool.result_fields:
+        if not _can_project(tool):
             return tool
         shown = self._specs.get(tool.name)
         if shown is None:
@@ -101,6 +104,16 @@ def project(text: str, fields: list[str]) -> str:
         rows = [{f: v[f] for f in fields if f in v} for v in value]
         return json.dumps(rows, ensure_ascii=False) if all(rows) else text
     return text
+
+
+def _can_project(tool: ToolSpec) -> bool:
+    return bool(tool.result_fields) and FIELDS not in tool.parameters.get("properties", {})
+
+
+def _wanted(argument: Json) -> list[str]:
+    """The names in the argument; a model may have written anything there."""
+    names = argument if isinstance(argument, list) else [argument]
+    return [name for name in names if isinstance(name, str)]
 
 
 def _with_fields(tool: ToolSpec) -> ToolSpec:

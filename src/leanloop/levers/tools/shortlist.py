@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import bm25s
 import msgspec
 
 from leanloop.core.configuration import Setting
 from leanloop.core.domain import IntRange
 from leanloop.core.message import Request, ToolSpec
+from leanloop.levers.bm25 import top_k
 from leanloop.levers.protocol import Card, RunContext, SimpleLever, Stage
 
 
@@ -35,14 +35,7 @@ def rank_tools(tools: tuple[ToolSpec, ...], text: str, k: int) -> frozenset[str]
     """
     if len(tools) <= k:
         return frozenset(t.name for t in tools)
-    index = bm25s.BM25()
-    tokenise = bm25s.tokenization.Tokenizer(stopwords="en")
-    corpus = tokenise.tokenize([_text(t) for t in tools], show_progress=False)
-    index.index((corpus, tokenise.get_vocab_dict()), show_progress=False)
-    query = tokenise.tokenize([text], update_vocab=False, show_progress=False)
-    scores = index.get_scores(query[0]) if query[0] else [0.0] * len(tools)
-    order = sorted(range(len(tools)), key=lambda i: (-float(scores[i]), i))
-    return frozenset(tools[i].name for i in order[:k])
+    return frozenset(tools[i].name for i in top_k([_text(t) for t in tools], text, k))
 
 
 def _text(tool: ToolSpec) -> str:

@@ -1,0 +1,275 @@
+"""A model inside this process: llama.cpp through xllamacpp."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import xllamacpp
+
+from leanloop.core.errors import BadInputError, ModelError
+from leanloop.core.message import (
+    AssistantMessage,
+    Json,
+    Message,
+    Request,
+    Response,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+    ToolSpec,
+)
+from leanloop.core.tokens import Tokens
+
+# Two models of one process share its cores: were both to compute at once, the seconds of each
+# would be charged for the other's work.
+_MACHINE = threading.Lock()
+
+PROTOCOL = (
+    'Reply with one JSON object: {"tool": NAME, "args": {...}} to call a tool, '
+    'or {"answer": "..."} once you know the answer.'
+)
+
+
+@dataclass(frozen=True)
+class EmbeddedOptions:
+    """How llama.cpp is set up.
+
+    Args:
+        context_tokens: The longest conversation, input and output.
+        threads: Threads for prompt and output; the machine's cores when 0.
+    """
+
+    context_tokens: int = 8192
+    threads: int = 0
+
+
+class EmbeddedModel:
+    """A GGUF file, run by llama.cpp in this process.
+
+    Tool calls are forced into shape by a grammar made from the tools' own
+    schemas. Output is greedy. llama.cpp keeps the last conversation, so a
+    prompt that starts as the one before is not computed again; how much was
+    reused is reported by llama.cpp, not guessed, and is the cache-read class.
+
+    One request is computed at a time: on two cores four parallel slots gave a
+    tenth more tokens a second, while every latency then measured the neighbours
+    too (docs/decisions/0003).
+
+    Args:
+        name: The name in records, ``embedded:NAME``.
+        path: The GGUF file.
+        options: How llama.cpp is set up.
+    """
+
+    def __init__(self, name: str, path: Path, options: EmbeddedOptions = EmbeddedOptions()) -> None:
+        if not path.is_file():
+            raise BadInputError(str(path), "no such file of weights")
+        self._name = name
+        self._path = path
+        self._options = options
+        self._server: xllamacpp.Server | None = None
+        self._api_key = secrets.token_hex(16)
+        self._ids = itertools.count(1)
+
+    @property
+    def ref(self) -> str:
+        """``embedded:NAME``."""
+        return f"embedded:{self._name}"
+
+    @property
+    def concurrency(self) -> int:
+        """One: see the class."""
+        return 1
+
+    async def complete(self, request: Request) -> Response:
+        """Answer one request.
+
+        Raises:
+            ModelError: The conversation is longer than the context.
+            BadInputError: The file is not a model that llama.cpp can load.
+        """
+        return await asyncio.to_thread(self._complete, request)
+
+    async def load(self) -> None:
+        """Load the weights now instead of with the first request."""
+        await asyncio.to_thread(self._load)
+
+    async def close(self) -> None:
+        """Free the model."""
+        self._server = None
+
+    def endpoint(self) -> tuple[str, str]:
+        """Base URL and key of llama.cpp's own HTTP server, on loopback.
+
+        It speaks the OpenAI wire format and lives as long as the model.
+        """
+        return f"{self._load().listening_address}/v1", self._api_key
+
+    def _load(self) -> xllamacpp.Server:
+        if self._server is None:
+            self._server = xllamacpp.Server(self._parameters())
+        return self._server
+
+    def _parameters(self) -> xllamacpp.CommonParams:
+        threads = self._options.threads or os.cpu_count() or 1
+        parameters = xllamacpp.CommonParams()
+        parameters.model.path = str(self._path)
+        parameters.n_ctx = self._options.context_tokens
+        parameters.n_parallel = 1
+        parameters.cpuparams.n_threads = threads
+        parameters.cpuparams_batch.n_threads = threads
+        # A store of older prompts would let a configuration reuse what another one computed for
+        # the same task, and look cheaper for having come second.
+        parameters.cache_ram_mib = 0
+        parameters.verbosity = -1
+        parameters.api_keys = [self._api_key]
+        return parameters
+
+    def _complete(self, request: Request) -> Response:
+        with _MACHINE:
+            try:
+                server = self._load()
+            except (RuntimeError, ValueError) as error:
+                raise BadInputError(str(self._path), "llama.cpp cannot load it") from error
+            start = time.perf_counter()
+            reply = server.handle_chat_completions(chat_body(request))
+            latency_s = time.perf_counter() - start
+        if "error" in reply:
+            raise ModelError(f"{self.ref}: {reply['error'].get('message', 'no reason given')}")
+        message = self._message(reply, request)
+        return _response(reply, message, latency_s, self.ref)
+
+    def _message(self, reply: dict[str, Any], request: Request) -> AssistantMessage:
+        text = reply["choices"][0]["message"].get("content") or ""
+        if not request.tools:
+            return AssistantMessage(text=text, verbatim=text)
+        return read_reply(text, f"call-{next(self._ids)}")
+
+
+def chat_body(request: Request) -> dict[str, Any]:
+    """The request in the terms of llama.cpp's chat endpoint."""
+    body: dict[str, Any] = {
+        "messages": _chat_messages(request),
+        "max_tokens": request.max_output_tokens,
+        "temperature": 0.0,
+        "seed": request.seed,
+        "cache_prompt": True,
+    }
+    if request.tools:
+        schema = reply_schema(request.tools if request.tools_allowed else ())
+        body["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "reply", "schema": schema},
+        }
+    return body
+
+
+def reply_schema(tools: tuple[ToolSpec, ...]) -> dict[str, Json]:
+    """JSON Schema of a reply: a call of one of the tools, or an answer."""
+    calls = [_object({"tool": {"const": t.name}, "args": _strict(t.parameters)}) for t in tools]
+    return {"anyOf": [*calls, _object({"answer": {"type": "string"}})]}
+
+
+def tool_lines(tools: tuple[ToolSpec, ...]) -> str:
+    """The tools as a model of this size reads them best: one signature a line."""
+    return "\n".join(f"- {t.name}({_signature(t.parameters)}): {t.description}" for t in tools)
+
+
+def _object(properties: dict[str, Json]) -> dict[str, Json]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _strict(parameters: dict[str, Json]) -> dict[str, Json]:
+    return {"type": "object", "properties": {}, **parameters, "additionalProperties": False}
+
+
+def _signature(parameters: dict[str, Json]) -> str:
+    return ", ".join(f"{n}: {_type(p)}" for n, p in parameters.get("properties", {}).items())
+
+
+def _type(schema: dict[str, Json]) -> str:
+    if "enum" in schema:
+        return "|".join(str(v) for v in schema["enum"])
+    if schema.get("type") == "array":
+        return f"[{_type(schema.get('items', {}))}]"
+    return str(schema.get("type", "any"))
+
+
+def _chat_messages(request: Request) -> list[dict[str, str]]:
+    chat = [_chat_message(m) for m in request.messages]
+    if request.tools:
+        frame = f"\n\nTools:\n{tool_lines(request.tools)}\n\n{PROTOCOL}"
+        if chat and chat[0]["role"] == "system":
+            chat[0] = {"role": "system", "content": chat[0]["content"] + frame}
+        else:
+            chat.insert(0, {"role": "system", "content": frame.strip()})
+    return chat
+
+
+def _chat_message(message: Message) -> dict[str, str]:
+    if isinstance(message, AssistantMessage):
+        return {"role": "assistant", "content": _assistant_text(message)}
+    if isinstance(message, ToolMessage):
+        # Not every template knows a role for results, and all know the user's.
+        return {"role": "user", "content": f"Result: {message.text}"}
+    role = "system" if isinstance(message, SystemMessage) else "user"
+    return {"role": role, "content": message.text}
+
+
+def _assistant_text(message: AssistantMessage) -> str:
+    if isinstance(message.verbatim, str):
+        return message.verbatim
+    if message.tool_calls:
+        call = message.tool_calls[0]
+        return json.dumps({"tool": call.name, "args": call.arguments}, ensure_ascii=False)
+    return json.dumps({"answer": message.text}, ensure_ascii=False)
+
+
+def read_reply(text: str, call_id: str) -> AssistantMessage:
+    """A reply as a call or an answer; one that was cut off is an answer as far as it goes."""
+    try:
+        reply = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return AssistantMessage(text=text, verbatim=text)
+    if not isinstance(reply, dict):
+        return AssistantMessage(text=text, verbatim=text)
+    if "tool" not in reply:
+        return AssistantMessage(text=str(reply.get("answer", text)), verbatim=text)
+    call = ToolCall(call_id, str(reply["tool"]), reply.get("args") or {})
+    return AssistantMessage(tool_calls=(call,), verbatim=text)
+
+
+def _response(
+    reply: dict[str, Any], message: AssistantMessage, latency_s: float, ref: str
+) -> Response:
+    timings = reply["timings"]
+    tokens = Tokens(
+        uncached_input_tokens=int(timings["prompt_n"]),
+        cache_read_tokens=int(timings["cache_n"]),
+        cache_write_5m_tokens=0,
+        cache_write_1h_tokens=0,
+        output_tokens=int(timings["predicted_n"]),
+        reasoning_tokens=0,
+    )
+    return Response(
+        message=message,
+        tokens=tokens,
+        latency_s=latency_s,
+        truncated=reply["choices"][0].get("finish_reason") == "length",
+        model_ref=ref,
+    )

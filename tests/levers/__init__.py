@@ -1,0 +1,5 @@
+"""Tests of the levers."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.levers.conformance", "tests.levers.conversations")
