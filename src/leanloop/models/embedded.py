@@ -142,7 +142,10 @@ class EmbeddedModel:
             except (RuntimeError, ValueError) as error:
                 raise BadInputError(str(self._path), "llama.cpp cannot load it") from error
             start = time.perf_counter()
-            reply = server.handle_chat_completions(chat_body(request))
+            if request.tools:
+                reply = server.handle_completions(completion_body(request))
+            else:
+                reply = server.handle_chat_completions(chat_body(request))
             latency_s = time.perf_counter() - start
         if "error" in reply:
             raise ModelError(f"{self.ref}: {reply['error'].get('message', 'no reason given')}")
@@ -150,28 +153,35 @@ class EmbeddedModel:
         return _response(reply, message, latency_s, self.ref)
 
     def _message(self, reply: dict[str, Any], request: Request) -> AssistantMessage:
-        text = reply["choices"][0]["message"].get("content") or ""
+        choice = reply["choices"][0]
+        text = (choice["text"] if request.tools else choice["message"].get("content")) or ""
         if not request.tools:
             return AssistantMessage(text=text, verbatim=text)
         return read_reply(text, f"call-{next(self._ids)}")
 
 
+def completion_body(request: Request) -> dict[str, Any]:
+    """The request in the terms of llama.cpp's completion endpoint, calls forced into shape."""
+    schema = reply_schema(request.tools if request.tools_allowed else ())
+    return {
+        "prompt": transcript(request),
+        "n_predict": request.max_output_tokens,
+        "temperature": 0.0,
+        "seed": request.seed,
+        "cache_prompt": True,
+        "json_schema": schema,
+    }
+
+
 def chat_body(request: Request) -> dict[str, Any]:
-    """The request in the terms of llama.cpp's chat endpoint."""
-    body: dict[str, Any] = {
-        "messages": _chat_messages(request),
+    """A request without tools in the terms of llama.cpp's chat endpoint."""
+    return {
+        "messages": [_chat_message(m) for m in request.messages],
         "max_tokens": request.max_output_tokens,
         "temperature": 0.0,
         "seed": request.seed,
         "cache_prompt": True,
     }
-    if request.tools:
-        schema = reply_schema(request.tools if request.tools_allowed else ())
-        body["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "reply", "schema": schema},
-        }
-    return body
 
 
 def reply_schema(tools: tuple[ToolSpec, ...]) -> dict[str, Json]:
@@ -210,23 +220,31 @@ def _type(schema: dict[str, Json]) -> str:
     return str(schema.get("type", "any"))
 
 
-def _chat_messages(request: Request) -> list[dict[str, str]]:
-    chat = [_chat_message(m) for m in request.messages]
-    if request.tools:
-        frame = f"\n\nTools:\n{tool_lines(request.tools)}\n\n{PROTOCOL}"
-        if chat and chat[0]["role"] == "system":
-            chat[0] = {"role": "system", "content": chat[0]["content"] + frame}
+def transcript(request: Request) -> str:
+    """The conversation as plain text, one message a line.
+
+    Models of this size follow worked examples in a plain transcript far better
+    than the same turns in their chat template (docs/decisions/0004).
+    """
+    lines = []
+    after_answer = True
+    for message in request.messages:
+        if isinstance(message, SystemMessage):
+            lines.append(f"{message.text}\n\nTools:\n{tool_lines(request.tools)}\n\n{PROTOCOL}\n")
+        elif isinstance(message, AssistantMessage):
+            after_answer = not message.tool_calls
+            lines.append(_assistant_text(message) + ("\n" if after_answer else ""))
+        elif isinstance(message, ToolMessage):
+            lines.append(message.text)
         else:
-            chat.insert(0, {"role": "system", "content": frame.strip()})
-    return chat
+            lines.append(("Task: " if after_answer else "Note: ") + message.text)
+            after_answer = False
+    return "\n".join(lines) + "\n"
 
 
 def _chat_message(message: Message) -> dict[str, str]:
     if isinstance(message, AssistantMessage):
         return {"role": "assistant", "content": _assistant_text(message)}
-    if isinstance(message, ToolMessage):
-        # Not every template knows a role for results, and all know the user's.
-        return {"role": "user", "content": f"Result: {message.text}"}
     role = "system" if isinstance(message, SystemMessage) else "user"
     return {"role": role, "content": message.text}
 
