@@ -33,3 +33,7 @@ class OutageError(LeanloopError):
     The run is missing data: recorded, never counted as a failure of the
     configuration, and tried again when the study is resumed.
     """
+
+
+class SpentError(LeanloopError):
+    """A cap of the study is reached; the run under way is given up and not recorded."""

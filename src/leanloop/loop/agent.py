@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leanloop.core.configuration import Configuration
-from leanloop.core.errors import ModelError, OutageError
+from leanloop.core.errors import ModelError, OutageError, SpentError
 from leanloop.core.message import (
     Message,
     Request,
@@ -71,6 +71,8 @@ class Agent:
         try:
             async with timeout:
                 success = await self._attempt(configuration, task, seed, record)
+        except SpentError:
+            raise
         except OutageError as error:
             record.end(Status.OUTAGE, str(error))
             success = None

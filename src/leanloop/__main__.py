@@ -1,0 +1,5 @@
+"""``python -m leanloop``."""
+
+from leanloop.cli.app import main
+
+main()

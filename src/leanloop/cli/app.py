@@ -1,0 +1,35 @@
+"""The command ``leanloop``: what its commands share, and how they end."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from leanloop.core.errors import BadInputError
+
+COMMANDS = ("demo", "optimize", "run", "report", "levers", "models", "suites", "doctor")
+
+app = typer.Typer(
+    name="leanloop",
+    help="Find the cheapest configuration of an LLM agent that still does its job.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run a command; bad input is one line on standard error and exit code 2."""
+    for name in COMMANDS:
+        command = import_module(f"leanloop.cli.{name}")
+        app.command(name, help=command.__doc__)(getattr(command, name))
+    try:
+        app()
+    except BadInputError as error:
+        sys.stderr.write(f"leanloop: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("leanloop: stopped; finished runs are kept, run it again to go on\n")
+        sys.exit(130)

@@ -1,0 +1,110 @@
+"""Options that several commands take, and how a study is run behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from leanloop.core.errors import BadInputError
+from leanloop.report.html import write_report
+from leanloop.report.terminal import TerminalObserver, show_result
+from leanloop.search.result import Result
+from leanloop.search.study import Study
+from leanloop.store.sql import SqlStore
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="The store; .leanloop/store.sqlite when left out.")
+]
+
+
+def store_path(given: Path | None) -> Path:
+    """The store's file: as given, as ``LEANLOOP_STORE`` says, or in this folder."""
+    return given or Path(os.environ.get("LEANLOOP_STORE", ".leanloop/store.sqlite"))
+
+
+def emit(document: Any) -> None:  # noqa: ANN401 - whatever msgspec can encode
+    """One JSON document on standard output."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+
+def errors_console() -> Console:
+    """Standard error, for progress and logs."""
+    return Console(stderr=True)
+
+
+def tell_fetch(console: Console) -> Any:  # noqa: ANN401 - a callback
+    """Tells how far a download of weights is, a line a part."""
+
+    def tell(what: str, done: int, total: int) -> None:
+        console.print(f"{what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB", highlight=False)
+
+    return tell
+
+
+def run_study(study: Study, store_file: Path, *, as_json: bool) -> Result:
+    """Run a study to its result; print it, keep it, and write its report beside the store."""
+    console = errors_console()
+    store = SqlStore(store_file)
+
+    async def go(observer: TerminalObserver) -> Result:
+        try:
+            return await study.optimize(store, observer)
+        finally:
+            await study.close()
+
+    try:
+        study.load_models(tell_fetch(console))
+        with TerminalObserver(console) as observer:
+            result = asyncio.run(go(observer))
+        store.save_result(study.spec.name, msgspec.json.encode(result))
+    except BaseExceptionGroup as group:
+        raise _bad_input(group) from None
+    finally:
+        store.close()
+    page = store_file.parent / f"{study.spec.name}.html"
+    write_report(result, page)
+    if as_json:
+        emit(result)
+    else:
+        show_result(Console(), result)
+    console.print(f"Report: {page}", highlight=False, soft_wrap=True)
+    return result
+
+
+def saved_result(name: str, store_file: Path) -> Result:
+    """What a study found last.
+
+    Raises:
+        BadInputError: There is no such store or study, or it has no result yet.
+    """
+    if not store_file.exists():
+        raise BadInputError(str(store_file), "no such store; --store names another")
+    store = SqlStore(store_file)
+    try:
+        raw, known = store.result(name), ", ".join(store.studies()) or "none"
+    finally:
+        store.close()
+    if raw is None:
+        raise BadInputError(
+            f"study {name!r} in {store_file}", f"has no result yet; studies there: {known}"
+        )
+    return msgspec.json.decode(raw, type=Result)
+
+
+def _bad_input(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The bad input in a group of errors, or else the group."""
+    matching = group.subgroup(BadInputError)
+    while isinstance(matching, BaseExceptionGroup):
+        first = matching.exceptions[0]
+        if not isinstance(first, BaseExceptionGroup):
+            return first
+        matching = first
+    return group

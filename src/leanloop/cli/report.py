@@ -1,0 +1,28 @@
+"""Write a study's result as one HTML file that works offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from leanloop.cli.options import JsonOption, StoreOption, emit, saved_result, store_path
+from leanloop.report.html import write_report
+
+NameArgument = Annotated[str, typer.Argument(metavar="STUDY", help="The study's name.")]
+OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="STUDY.html when left out.")]
+
+
+def report(
+    study: NameArgument, out: OutOption = None, store: StoreOption = None, json: JsonOption = False
+) -> None:
+    """Write the report of a study that has a result."""
+    result = saved_result(study, store_path(store))
+    page = out or Path(f"{study}.html")
+    write_report(result, page)
+    if json:
+        emit({"report": str(page), "result": result})
+    else:
+        Console().print(f"Report: {page}", highlight=False, soft_wrap=True)

@@ -1,0 +1,84 @@
+"""Run one configuration on a suite."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from leanloop.cli.optimize import StudyArgument
+from leanloop.cli.options import (
+    JsonOption,
+    StoreOption,
+    emit,
+    errors_console,
+    store_path,
+    tell_fetch,
+)
+from leanloop.core.configuration import Configuration
+from leanloop.core.errors import BadInputError
+from leanloop.core.task import Split
+from leanloop.report.terminal import TerminalObserver, describe_member
+from leanloop.search.result import Member
+from leanloop.search.spec import StudySpec, read_study
+from leanloop.search.study import Study
+from leanloop.store.sql import SqlStore
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="TOML of lever settings; the baseline if left out.")
+]
+SplitOption = Annotated[Split, typer.Option("--split", help="Which tasks.")]
+
+
+def run(
+    study: StudyArgument,
+    config: ConfigOption = None,
+    split: SplitOption = Split.SEARCH,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run one configuration; runs that the store has are not made again."""
+    spec = read_study(study)
+    configuration = read_configuration(spec, config)
+    member = _run(Study(spec), configuration, split, store_path(store))
+    if json:
+        emit(member)
+    else:
+        Console().print(describe_member(member), highlight=False, soft_wrap=True)
+
+
+def read_configuration(spec: StudySpec, path: Path | None) -> Configuration:
+    """The configuration in a TOML file; the study's baseline without one.
+
+    Raises:
+        BadInputError: The file cannot be read, or a setting is wrong.
+    """
+    if path is None:
+        return spec.baseline_configuration()
+    try:
+        return spec.configuration(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+    except OSError as error:
+        raise BadInputError(str(path), error.strerror or "cannot be read") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(str(path), f"not TOML: {error}") from error
+
+
+def _run(study: Study, configuration: Configuration, split: Split, file: Path) -> Member:
+    console, store = errors_console(), SqlStore(file)
+
+    async def go(observer: TerminalObserver) -> Member:
+        try:
+            return await study.run_one(configuration, split, store, observer)
+        finally:
+            await study.close()
+
+    try:
+        study.load_models(tell_fetch(console))
+        with TerminalObserver(console) as observer:
+            return asyncio.run(go(observer))
+    finally:
+        store.close()

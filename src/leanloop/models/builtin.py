@@ -1,0 +1,112 @@
+"""The kinds of model there are, and how a study names one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from leanloop.core.errors import BadInputError
+from leanloop.core.imports import load_object
+from leanloop.models.anthropic_messages import AnthropicMessages
+from leanloop.models.embedded import EmbeddedModel, EmbeddedOptions
+from leanloop.models.endpoint import Endpoint
+from leanloop.models.openai_compatible import OpenAICompatible
+from leanloop.models.protocol import Model
+from leanloop.models.scripted import ScriptedModel
+from leanloop.models.weights import KNOWN, Progress, obtain
+
+
+class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One model of a study, as its TOML file says it.
+
+    Attributes:
+        provider: ``embedded``, ``openai``, ``anthropic`` or ``scripted``.
+        name: The model's name; for ``scripted`` ``module:function``.
+        path: For ``embedded``: a GGUF file, instead of known weights.
+        base_url: For ``openai`` and ``anthropic``: an address other than the provider's.
+        api_key_env: The environment variable that holds the key.
+        price: Dollars a million tokens: ``input``, ``output``, and perhaps
+            ``cache_read`` and ``cache_write``. List prices when None.
+        context_tokens: For ``embedded``: the longest conversation.
+        concurrency: Requests under way at once; the kind's own default when None.
+        timeout_s: Seconds of silence before a hosted model's try is given up.
+        delay_s: For ``scripted``: seconds before each answer.
+    """
+
+    provider: str
+    name: str
+    path: str | None = None
+    base_url: str | None = None
+    api_key_env: str | None = None
+    price: dict[str, Decimal] | None = None
+    context_tokens: int = 8192
+    concurrency: int = 8
+    timeout_s: float = 120.0
+    delay_s: float = 0.0
+
+
+def build_model(alias: str, spec: ModelSpec, progress: Progress | None = None) -> Model:
+    """The model that a study names.
+
+    Raises:
+        BadInputError: The kind, the weights or the key is missing.
+    """
+    maker = BUILT_IN.get(spec.provider)
+    if maker is None:
+        raise BadInputError(
+            f"models.{alias}.provider",
+            f"no provider {spec.provider!r}; there are {', '.join(BUILT_IN)}",
+        )
+    return maker(alias, spec, progress)
+
+
+def _embedded(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
+    if spec.path is not None:
+        path = Path(spec.path).expanduser()
+    elif spec.name in KNOWN:
+        path = obtain(spec.name, progress)
+    else:
+        raise BadInputError(
+            f"models.{alias}.name",
+            f"no such model {spec.name!r}; there are {', '.join(KNOWN)}, or give a path",
+        )
+    return EmbeddedModel(spec.name, path, EmbeddedOptions(spec.context_tokens))
+
+
+def _endpoint(alias: str, spec: ModelSpec, default_variable: str) -> Endpoint:
+    variable = spec.api_key_env or default_variable
+    key = os.environ.get(variable, "" if spec.base_url is None else "none")
+    if not key:
+        raise BadInputError(
+            f"models.{alias}.api_key_env", f"the environment variable {variable} is not set"
+        )
+    return Endpoint(key, spec.base_url, spec.concurrency, spec.timeout_s)
+
+
+def _openai(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
+    del progress
+    return OpenAICompatible(spec.name, _endpoint(alias, spec, "OPENAI_API_KEY"))
+
+
+def _anthropic(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
+    del progress
+    return AnthropicMessages(spec.name, _endpoint(alias, spec, "ANTHROPIC_API_KEY"))
+
+
+def _scripted(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
+    del progress
+    script = load_object(spec.name, f"models.{alias}.name")
+    return ScriptedModel(script, name=spec.name, delay_s=spec.delay_s)
+
+
+BUILT_IN: dict[str, Callable[[str, ModelSpec, Progress | None], Model]] = {
+    "embedded": _embedded,
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "scripted": _scripted,
+}
+"""Provider name to what builds its models."""

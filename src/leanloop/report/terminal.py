@@ -1,0 +1,166 @@
+"""What a person sees in the terminal: live progress, then the result as tables."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from leanloop.core.configuration import Configuration
+from leanloop.core.run import Run
+from leanloop.search.protocol import Progress
+from leanloop.search.result import Figures, Member, Result
+from leanloop.stats.interval import Interval
+
+AXES = (("usd", "$ a task", 5), ("latency_s", "seconds", 1), ("tokens", "tokens", 0))
+
+
+class TerminalObserver:
+    """Shows a line that is rewritten as runs end, on a terminal; a line now and then elsewhere.
+
+    Args:
+        console: Where to show it; standard error, so that standard output stays clean.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._last = 0.0
+
+    def __enter__(self) -> TerminalObserver:
+        """Start the live line."""
+        if self._console.is_terminal:
+            # Drawing often would take the cores from a model that runs on them.
+            self._live = Live(console=self._console, refresh_per_second=2, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the live line."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def run_done(self, configuration: Configuration, run: Run, progress: Progress) -> None:
+        """Show where the study is."""
+        line = _progress_line(progress)
+        if self._live is not None:
+            mark = "solved" if run.success == 1 else str(run.status)
+            last = f"\n  {run.key.task_id}: {mark} in {run.wall_s:.1f} s, with {configuration}"
+            self._live.update(Text(line).append(last, style="dim"))
+        elif progress.runs == 1 or time.monotonic() - self._last > 15:
+            self._last = time.monotonic()
+            self._console.print(line, highlight=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Show a remark."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _progress_line(p: Progress) -> str:
+    spent = "unknown" if p.spent_usd is None else f"${p.spent_usd:.4f}"
+    left = "" if p.left_s is None else f", holdout needs about {p.left_s:.0f} s"
+    again = f" ({p.replayed} from the store)" if p.replayed else ""
+    return (
+        f"{p.phase}: {p.runs} runs{again}, {p.alive} configurations alive, {p.dropped} dropped, "
+        f"{spent} spent, {p.elapsed_s:.0f} s{left}"
+    )
+
+
+def show_result(console: Console, result: Result) -> None:
+    """Print a study's result."""
+    console.print(_summary(result), highlight=False, soft_wrap=True)
+    console.print(_holdout_table(result))
+    console.print(_lever_table(result))
+
+
+def _summary(r: Result) -> str:
+    found = r.member(r.recommended) if r.recommended else None
+    lines = [
+        f"Study {r.study}: {r.runs} runs of {r.configurations} configurations in "
+        f"{r.elapsed_s:.0f} s; search stopped because {r.stopped_because}.",
+        f"Baseline {r.baseline.id}: {_settings(r.baseline)}",
+    ]
+    if found is None:
+        lines.append(f"Recommended: none; {r.recommendation}.")
+    else:
+        lines.append(f"Recommended {found.id}: {_settings(found)}")
+        lines.append(f"  {r.recommendation} (margin {r.margin:.0%}).")
+        if found.verdict is not None:
+            v = found.verdict
+            lines.append(
+                f"  Against the baseline on the holdout: success {_points(v.success)}, "
+                f"dollars ×{_range(v.usd, 2)}, seconds ×{_range(v.latency_s, 2)}, "
+                f"tokens ×{_range(v.tokens, 2)}; paired, 95% intervals, n={v.success.n}."
+            )
+    spent = "an unknown sum" if r.search_usd is None else f"${r.search_usd:.4f}"
+    paid = "" if r.break_even_tasks is None else f", paid back after {r.break_even_tasks} tasks"
+    lines.append(f"Search and holdout cost {spent}{paid}.")
+    return "\n".join(lines)
+
+
+def _holdout_table(result: Result) -> Table:
+    table = Table(title="On the holdout: mean and 95% interval", title_justify="left")
+    for name in ("configuration", "p(frontier)", "n", "success", *(t for _, t, _ in AXES)):
+        table.add_column(name, overflow="fold")
+    table.add_column("against the baseline", overflow="fold")
+    rows = [("baseline", result.baseline)]
+    rows += [
+        ("recommended" if m.id == result.recommended else "frontier", m)
+        for m in result.frontier
+        if m.id != result.baseline.id
+    ]
+    rows += list(result.references.items())
+    for label, member in rows:
+        if member.holdout is not None:
+            table.add_row(*_row(label, member, member.holdout))
+    return table
+
+
+def _row(label: str, member: Member, found: Figures) -> list[str]:
+    chance = "" if member.p_frontier is None else f"{member.p_frontier:.2f}"
+    costs = [_range(getattr(found, name), digits) for name, _, digits in AXES]
+    said = member.verdict.sentence if member.verdict else ""
+    success = _range(found.success, 2)
+    return [f"{label} {member.id}", chance, str(found.success.n), success, *costs, said]
+
+
+def _lever_table(result: Result) -> Table:
+    title = "One lever changed alone, on the search split: paired with the baseline"
+    table = Table(title=title, title_justify="left")
+    for name in ("lever", "setting", "n", "success", "dollars ×", "seconds ×", "tokens ×"):
+        table.add_column(name)
+    for e in result.levers:
+        v = e.verdict
+        ratios = [_range(i, 2) for i in (v.usd, v.latency_s, v.tokens)]
+        table.add_row(e.lever, str(e.setting), str(v.success.n), _points(v.success), *ratios)
+    return table
+
+
+def _settings(member: Member) -> str:
+    return " ".join(f"{k}={v}" for k, v in member.settings.items()) or "all off"
+
+
+def _points(i: Interval) -> str:
+    if i.mean is None or i.low is None or i.high is None:
+        return "unknown"
+    return f"{100 * i.mean:+.0f} points ({100 * i.low:+.0f} to {100 * i.high:+.0f})"
+
+
+def _range(i: Interval, digits: int) -> str:
+    if i.mean is None:
+        return "unknown"
+    if i.low is None or i.high is None:
+        return f"{i.mean:.{digits}f}"
+    return f"{i.mean:.{digits}f} ({i.low:.{digits}f}–{i.high:.{digits}f})"
+
+
+def describe_member(member: Member) -> str:
+    """One configuration's figures on the split that it was run on."""
+    found = member.holdout or member.search
+    costs = [f"{title} {_range(getattr(found, name), digits)}" for name, title, digits in AXES]
+    head = f"{member.id}: {_settings(member)}\n"
+    return f"{head}  n {found.success.n}, success {_range(found.success, 2)}, {', '.join(costs)}"

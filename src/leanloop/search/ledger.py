@@ -1,0 +1,190 @@
+"""Makes runs, each at most once, and counts what they cost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from leanloop.core.configuration import Configuration
+from leanloop.core.errors import SpentError
+from leanloop.core.message import Request, Response
+from leanloop.core.run import ModelCall, Run, RunKey, Status
+from leanloop.core.task import Task
+from leanloop.loop.agent import Agent
+from leanloop.models.protocol import Model
+from leanloop.pricing.cost import PriceBook
+from leanloop.search.protocol import Observer, Progress
+from leanloop.store.protocol import Store
+
+
+@dataclass
+class Purse:
+    """Dollars spent, against a cap.
+
+    Args:
+        max_usd: The cap; None is no cap.
+        spent_usd: So far; a call whose price is unknown adds nothing.
+        unknown_calls: Calls whose price is unknown.
+    """
+
+    max_usd: float | None
+    spent_usd: Decimal = Decimal(0)
+    unknown_calls: int = 0
+
+    def check(self) -> None:
+        """Refuse the next call once the cap is reached.
+
+        Raises:
+            SpentError: It is reached.
+        """
+        if self.max_usd is not None and self.spent_usd >= Decimal(repr(self.max_usd)):
+            raise SpentError(f"the cap of ${self.max_usd:g} is reached")
+
+    def add(self, usd: Decimal | None) -> None:
+        """Count a call."""
+        if usd is None:
+            self.unknown_calls += 1
+        else:
+            self.spent_usd += usd
+
+
+@dataclass(frozen=True)
+class CappedModel:
+    """A model that refuses to be called once the purse is empty.
+
+    Args:
+        model: The model.
+        alias: The study's name for it.
+        prices: Prices its calls.
+        purse: What they are paid from.
+    """
+
+    model: Model
+    alias: str
+    prices: PriceBook
+    purse: Purse
+
+    @property
+    def ref(self) -> str:
+        """The model's own."""
+        return self.model.ref
+
+    @property
+    def concurrency(self) -> int:
+        """The model's own."""
+        return self.model.concurrency
+
+    async def complete(self, request: Request) -> Response:
+        """Answer a request, if there is money left.
+
+        Raises:
+            SpentError: There is not.
+        """
+        self.purse.check()
+        started_at = time.time()
+        response = await self.model.complete(request)
+        call = ModelCall(
+            self.alias, self.ref, "act", response.tokens, response.latency_s, started_at
+        )
+        self.purse.add(self.prices.call_usd(call))
+        return response
+
+    async def close(self) -> None:
+        """Close the model."""
+        await self.model.close()
+
+
+class Ledger:
+    """Makes the runs that are asked for, unless the store has them already.
+
+    Each run is in the store before it is counted, so a study that is stopped at
+    any moment goes on without running anything twice.
+
+    Args:
+        study: The study's name in the store.
+        agent: What makes a run.
+        prices: Prices the runs.
+        store: Where runs are kept.
+        observer: Told of every run.
+        max_usd: Dollars, runs of earlier sessions included.
+    """
+
+    def __init__(
+        self,
+        study: str,
+        agent: Agent,
+        prices: PriceBook,
+        store: Store,
+        observer: Observer,
+        max_usd: float | None = None,
+    ) -> None:
+        self._study, self._prices, self._store, self._observer = study, prices, store, observer
+        known = store.runs(study)
+        self._known: dict[RunKey, Run] = {r.key: r for r in known if r.status != Status.OUTAGE}
+        self.purse = Purse(max_usd)
+        for run in known:
+            for call in run.model_calls:
+                self.purse.add(prices.call_usd(call))
+        capped = {n: CappedModel(m, n, prices, self.purse) for n, m in agent.models.items()}
+        self._agent = replace(agent, models=capped)
+        self._concurrency = min(m.concurrency for m in agent.models.values())
+        self._before_s = sum(r.wall_s for r in known) / self._concurrency
+        self._start = time.monotonic()
+        self.runs: dict[RunKey, Run] = {}
+        self.replayed = 0
+        self.phase = "search"
+        self.alive, self.dropped = 0, 0
+        self.left_s: float | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds in all; what earlier sessions took is their runs' own seconds."""
+        return self._before_s + time.monotonic() - self._start
+
+    async def make(self, configuration: Configuration, tasks: Sequence[Task]) -> list[Run]:
+        """One run for each task, several at once where the models allow it.
+
+        Raises:
+            SpentError: The dollar cap was reached; what had finished is kept.
+        """
+        gate = asyncio.Semaphore(self._concurrency)
+        try:
+            async with asyncio.TaskGroup() as group:
+                jobs = [group.create_task(self._one(configuration, t, gate)) for t in tasks]
+        except* SpentError as spent:
+            raise spent.exceptions[0] from None
+        return [job.result() for job in jobs]
+
+    async def _one(self, configuration: Configuration, task: Task, gate: asyncio.Semaphore) -> Run:
+        key = RunKey(configuration.id, task.task_id)
+        known = self.runs.get(key) or self._known.get(key)
+        if known is None:
+            async with gate:
+                known = await self._agent.run(configuration, task)
+            self._store.record(self._study, known)
+        elif key not in self.runs:
+            self.replayed += 1
+        self.runs[key] = known
+        self._observer.run_done(configuration, known, self._progress())
+        return known
+
+    def _progress(self) -> Progress:
+        spent = None if self.purse.unknown_calls else float(self.purse.spent_usd)
+        return Progress(
+            self.phase,
+            len(self.runs),
+            self.replayed,
+            self.alive,
+            self.dropped,
+            spent,
+            self.elapsed_s,
+            self.left_s,
+        )
+
+
+def names_of(models: Mapping[str, Model]) -> dict[str, str]:
+    """The study's name for each model, to its ``provider:model``."""
+    return {alias: model.ref for alias, model in models.items()}

@@ -1,0 +1,128 @@
+"""Proposals from Optuna's multi-objective sampler, each lever alone first."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Literal, cast
+
+import optuna
+
+from leanloop.core.configuration import OFF, Configuration, Setting
+
+TRIES = 50
+"""Asks in a row that may come back with known configurations before giving up."""
+
+
+class OptunaProposer:
+    """Proposes the baseline, each lever alone, what they suggest together, then Optuna's picks.
+
+    Each lever alone is what the comparison lever by lever is made of. The
+    picks are those of Optuna's multi-objective TPE sampler, told everything.
+
+    Args:
+        space: Lever to the settings to try.
+        baseline: The configuration to beat.
+        objectives: Objective to ``max`` or ``min``.
+        seed: Of the sampler.
+    """
+
+    def __init__(
+        self,
+        space: Mapping[str, tuple[Setting, ...]],
+        baseline: Configuration,
+        objectives: Mapping[str, str],
+        seed: int,
+    ) -> None:
+        self._space = {n: tuple(dict.fromkeys([*v, baseline[n]])) for n, v in space.items()}
+        self._baseline = baseline
+        self._objectives = dict(objectives)
+        self._study = _quiet_study(self._objectives, seed)
+        self._trials: dict[Configuration, optuna.trial.Trial] = {}
+        self._means: dict[Configuration, Mapping[str, float]] = {}
+        self._queue = [baseline, *self._alone()]
+        self._combined = False
+
+    def propose(self) -> Configuration | None:
+        """The next configuration to try."""
+        if not self._queue and not self._combined:
+            self._combined = True
+            self._queue = self._together()
+        while self._queue:
+            configuration = self._queue.pop(0)
+            if configuration not in self._trials:
+                self._study.enqueue_trial({n: configuration[n] for n in self._space})
+                return self._ask()
+        return self._ask()
+
+    def tell(self, configuration: Configuration, means: Mapping[str, float]) -> None:
+        """What a configuration came to; unknown objectives are told as a failed trial."""
+        self._means[configuration] = means
+        values = [means.get(name, math.nan) for name in self._objectives]
+        trial = self._trials[configuration]
+        if any(math.isnan(v) for v in values):
+            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        else:
+            self._study.tell(trial, values)
+
+    def _ask(self) -> Configuration | None:
+        for _ in range(TRIES):
+            trial = self._study.ask()
+            settings: dict[str, Setting] = {
+                n: cast(Setting, trial.suggest_categorical(n, v)) for n, v in self._space.items()
+            }
+            configuration = self._baseline.changed(settings)
+            if configuration not in self._trials:
+                self._trials[configuration] = trial
+                return configuration
+            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        return None
+
+    def _alone(self) -> list[Configuration]:
+        return [
+            self._baseline.changed({name: setting})
+            for name, settings in self._space.items()
+            for setting in settings
+            if setting != self._baseline[name]
+        ]
+
+    def _together(self) -> list[Configuration]:
+        """The best setting of every lever that helped alone, with the models as they were."""
+        start = self._means.get(self._baseline)
+        if start is None:
+            return []
+        kept: dict[str, Setting] = {}
+        for name in self._space:
+            gains = {
+                setting: _gain(self._means.get(self._baseline.changed({name: setting})), start)
+                for setting in self._space[name]
+                if setting != self._baseline[name]
+            }
+            best = max(gains, key=lambda s: gains[s], default=OFF)
+            if gains.get(best, 0.0) > 0:
+                kept[name] = best
+        structural = {n: s for n, s in kept.items() if not n.startswith("model.")}
+        return [self._baseline.changed(structural), self._baseline.changed(kept)]
+
+
+def _gain(means: Mapping[str, float] | None, start: Mapping[str, float]) -> float:
+    """Success gained, and cost saved as a share of half a point of success."""
+    if means is None:
+        return -math.inf
+    gain = means.get("success", 0.0) - start.get("success", 0.0)
+    for name, value in means.items():
+        if name != "success" and start.get(name, 0.0) > 0:
+            gain += 0.5 * (1 - value / start[name]) / max(1, len(means) - 1)
+    return -math.inf if math.isnan(gain) else gain
+
+
+def _quiet_study(objectives: Mapping[str, str], seed: int) -> optuna.study.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=8, multivariate=True)
+    directions: list[Literal["maximize", "minimize"]] = [
+        "maximize" if d == "max" else "minimize" for d in objectives.values()
+    ]
+    return optuna.create_study(directions=directions, sampler=sampler)

@@ -1,0 +1,55 @@
+"""What proposing a configuration and watching a study mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from leanloop.core.configuration import Configuration
+from leanloop.core.run import Run
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study has come.
+
+    Args:
+        phase: ``search`` or ``holdout``.
+        runs: Runs done, those found in the store included.
+        replayed: Runs that were found in the store.
+        alive: Configurations not dropped.
+        dropped: Configurations dropped.
+        spent_usd: Dollars so far; None when a price is unknown.
+        elapsed_s: Seconds so far, earlier sessions included.
+        left_s: Seconds that are expected to be left; None when that is unknown.
+    """
+
+    phase: str
+    runs: int
+    replayed: int
+    alive: int
+    dropped: int
+    spent_usd: float | None
+    elapsed_s: float
+    left_s: float | None
+
+
+class Observer(Protocol):
+    """Watches a study."""
+
+    def run_done(self, configuration: Configuration, run: Run, progress: Progress) -> None:
+        """A run has ended and is in the store."""
+
+    def note(self, text: str) -> None:
+        """Something worth telling has happened."""
+
+
+class Proposer(Protocol):
+    """Says which configuration to try next."""
+
+    def propose(self) -> Configuration | None:
+        """A configuration that it has not proposed before; None when it has no more."""
+
+    def tell(self, configuration: Configuration, means: Mapping[str, float]) -> None:
+        """What a proposed configuration came to on its first block of tasks."""

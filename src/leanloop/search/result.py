@@ -1,0 +1,160 @@
+"""What a study found, in the form in which it is printed and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from leanloop.core.configuration import Configuration, Setting
+from leanloop.search.runtable import COLUMNS, RunTable
+from leanloop.stats.comparison import Verdict, paired_difference, paired_ratio, say
+from leanloop.stats.interval import Interval, mean_interval, proportion_interval
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """A configuration on one split: mean, interval and n on success and each cost axis."""
+
+    success: Interval
+    usd: Interval
+    latency_s: Interval
+    tokens: Interval
+    tool_calls: Interval
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A configuration of the result.
+
+    Attributes:
+        id: Its id.
+        settings: Levers that are not off.
+        p_frontier: Probability that it is on the frontier, by the search split;
+            None where it was not in the race or is unknown.
+        search: Figures on the search split.
+        holdout: Figures on the holdout; None when it was not run there.
+        verdict: Against the baseline on the holdout's common tasks.
+        search_verdict: Against the baseline on the search split's common tasks.
+    """
+
+    id: str
+    settings: dict[str, Setting]
+    p_frontier: float | None
+    search: Figures
+    holdout: Figures | None = None
+    verdict: Verdict | None = None
+    search_verdict: Verdict | None = None
+
+
+class LeverEffect(msgspec.Struct, frozen=True):
+    """One lever changed alone, against the baseline, on the search split."""
+
+    lever: str
+    setting: Setting
+    verdict: Verdict
+
+
+class DroppedMember(msgspec.Struct, frozen=True):
+    """A configuration that left the race, and why."""
+
+    id: str
+    settings: dict[str, Setting]
+    rival: str
+    probability: float
+    n: int
+
+
+class StepCost(msgspec.Struct, frozen=True):
+    """What one step of the baseline costs, over its search runs that got that far.
+
+    Attributes:
+        step: 1 for the first.
+        runs: Runs that took it.
+        uncached_input_tokens: Mean; None when unknown.
+        cache_read_tokens: Mean.
+        output_tokens: Mean, reasoning included.
+        latency_s: Mean seconds of the step's model calls.
+        usd: Mean dollars.
+    """
+
+    step: int
+    runs: int
+    uncached_input_tokens: float | None
+    cache_read_tokens: float | None
+    output_tokens: float | None
+    latency_s: float
+    usd: float | None
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a study found.
+
+    Attributes:
+        study: Its name.
+        runs: Runs in all.
+        configurations: Configurations tried.
+        baseline: The configuration to beat.
+        frontier: Those still in the race, surest first.
+        recommended: Id of the one to use; None when nothing was shown to be better.
+        recommendation: Why, in one sentence.
+        references: What else was asked about, such as the larger model alone.
+        levers: Each lever alone.
+        dropped: Who left the race.
+        steps: Where the baseline's cost goes.
+        prices: Where the price of each model comes from.
+        search_usd: Dollars that search and holdout cost together.
+        break_even_tasks: Tasks after which that is paid back; None when never.
+        elapsed_s: Seconds in all.
+        stopped_because: Why the search ended.
+        margin: Success that may be lost before it counts as worse.
+        objectives: Objective to direction.
+        evidence: How the figures came to be.
+    """
+
+    study: str
+    runs: int
+    configurations: int
+    baseline: Member
+    frontier: tuple[Member, ...]
+    recommended: str | None
+    recommendation: str
+    references: dict[str, Member]
+    levers: tuple[LeverEffect, ...]
+    dropped: tuple[DroppedMember, ...]
+    steps: tuple[StepCost, ...]
+    prices: dict[str, str]
+    search_usd: float | None
+    break_even_tasks: int | None
+    elapsed_s: float
+    stopped_because: str
+    margin: float
+    objectives: dict[str, str]
+    evidence: dict[str, str]
+
+    def member(self, id_: str) -> Member | None:
+        """The baseline, frontier member or reference of that id."""
+        every = [self.baseline, *self.frontier, *self.references.values()]
+        return next((m for m in every if m.id == id_), None)
+
+
+def figures(table: RunTable, configuration: Configuration) -> Figures:
+    """Figures of a configuration over its own tasks."""
+    values = table.values(configuration, table.tasks(configuration))
+    rest = [mean_interval(values[:, i]) for i in range(1, len(COLUMNS))]
+    return Figures(proportion_interval(values[:, 0]), *rest)
+
+
+def verdict(table: RunTable, a: Configuration, b: Configuration, margin: float) -> Verdict:
+    """Paired comparison of ``b`` with ``a`` over their common tasks."""
+    common = table.common([a, b])
+    left, right = table.values(a, common), table.values(b, common)
+    success = paired_difference(left[:, 0], right[:, 0])
+    usd, latency_s, tokens, tool_calls = (
+        paired_ratio(left[:, i], right[:, i]) for i in range(1, len(COLUMNS))
+    )
+    sentence = say(success, usd, margin)
+    return Verdict(success, usd, latency_s, tokens, tool_calls, margin, sentence)
+
+
+def settings_of(configuration: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Settings that are not off."""
+    return dict(configuration)

@@ -1,0 +1,243 @@
+"""What a study is, as its TOML file says it."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from leanloop.core.configuration import OFF, Configuration, Setting, flatten_settings
+from leanloop.core.domain import ModelName, check_setting
+from leanloop.core.errors import BadInputError
+from leanloop.levers.builtin import all_levers, find_lever
+from leanloop.models.builtin import ModelSpec
+from leanloop.pricing.catalogue import ListPrice
+from leanloop.pricing.cost import AXES, PriceBook
+from leanloop.pricing.machine import DEFAULT_USD_PER_HOUR, MachineHour
+from leanloop.pricing.per_token import PerToken
+from leanloop.pricing.protocol import PriceRule
+
+Direction = Literal["max", "min"]
+
+
+class SuiteSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which suite, with its options."""
+
+    name: str = "backoffice"
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a study may spend; None is no bound.
+
+    Attributes:
+        max_runs: Runs of the search, those of the holdout left out.
+        max_usd: Dollars of search and holdout.
+        max_wall_s: Seconds of search and holdout together; the search ends early
+            enough that the holdout is expected to fit.
+    """
+
+    max_runs: int | None = 300
+    max_usd: float | None = None
+    max_wall_s: float | None = None
+
+
+class RunLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What no run may pass, whatever its levers say."""
+
+    max_steps: int = 12
+    timeout_s: float = 300.0
+    max_output_tokens: int = 160
+
+
+class SearchPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the search goes about it.
+
+    Attributes:
+        block: Tasks that the configurations still alive share in a round.
+        proposals: Configurations to try at most, the baseline included.
+        finalists: Configurations run on the holdout beside the baseline.
+        drop_at: Posterior probability of being beaten at which one is dropped.
+        reference_tasks: Holdout tasks for each reference; all when None.
+    """
+
+    block: int = 7
+    proposals: int = 24
+    finalists: int = 3
+    drop_at: float = 0.95
+    reference_tasks: int | None = None
+
+
+class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A study.
+
+    Attributes:
+        name: Unique in a store.
+        seed: Decides every draw that the search makes.
+        suite: The tasks.
+        models: The study's own names for its models; the first acts by default.
+        baseline: The configuration to beat, as lever settings.
+        levers: The levers to search, each with the settings to try; an empty
+            list takes the lever's own.
+        references: Name to settings that differ from the baseline: shown beside
+            the result on the holdout, such as the larger model alone.
+        objectives: ``success`` and any of usd, latency_s, tokens, tool_calls.
+        budget: What the study may spend.
+        limits: What no run may pass.
+        plan: How the search goes about it.
+        margin: Success that may be lost before a configuration counts as worse.
+        usd_per_hour: Price of this machine, for embedded models.
+    """
+
+    name: str
+    models: dict[str, ModelSpec]
+    seed: int = 0
+    suite: SuiteSpec = SuiteSpec()
+    baseline: dict[str, Any] = msgspec.field(default_factory=dict)
+    levers: dict[str, Any] = msgspec.field(default_factory=dict)
+    references: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    objectives: dict[str, Direction] = msgspec.field(
+        default_factory=lambda: {"success": "max", "usd": "min"}
+    )
+    budget: Budget = Budget()
+    limits: RunLimits = RunLimits()
+    plan: SearchPlan = SearchPlan()
+    margin: float = 0.02
+    usd_per_hour: Decimal = DEFAULT_USD_PER_HOUR
+
+    @property
+    def default_model(self) -> str:
+        """The model that acts when no lever says otherwise."""
+        return next(iter(self.models))
+
+    def baseline_configuration(self) -> Configuration:
+        """The configuration to beat.
+
+        Raises:
+            BadInputError: A lever or a setting is unknown.
+        """
+        return self.configuration(self.baseline, "baseline")
+
+    def configuration(self, table: Mapping[str, Any], where: str) -> Configuration:
+        """Lever settings as a configuration; naming the default model is naming none.
+
+        Raises:
+            BadInputError: A lever or a setting is unknown.
+        """
+        flat = flatten_settings(table, where)
+        return Configuration({n: self._setting(n, v, where) for n, v in flat.items()})
+
+    def space(self) -> dict[str, tuple[Setting, ...]]:
+        """Lever to the settings to try, ``off`` among them, in pipeline order.
+
+        Raises:
+            BadInputError: A lever or a setting is unknown.
+        """
+        flat = flatten_settings(self.levers, "levers")
+        for name in flat:
+            find_lever(name, "levers")
+        return {n: self._settings(n, flat[n]) for n in all_levers() if n in flat}
+
+    def price_book(self) -> PriceBook:
+        """A price rule for each model."""
+        return PriceBook({name: self._rule(spec) for name, spec in self.models.items()})
+
+    def fingerprint(self) -> str:
+        """Hash of what decides how a run turns out: suite, models and limits."""
+        parts = msgspec.json.encode([self.suite, self.models, self.limits], order="sorted")
+        return hashlib.sha256(parts).hexdigest()[:16]
+
+    def _settings(self, name: str, values: object) -> tuple[Setting, ...]:
+        if not isinstance(values, list):
+            raise BadInputError(f"levers.{name}", "takes a list of settings to try")
+        own = find_lever(name, "levers").card.search
+        if not (values or own):
+            raise BadInputError(
+                f"levers.{name}", "name the settings to try; it has none of its own"
+            )
+        checked = [self._setting(name, v, "levers") for v in (values or own)]
+        return tuple(dict.fromkeys([OFF, *checked]))
+
+    def _setting(self, name: str, value: object, where: str) -> Setting:
+        domain = find_lever(name, where).card.domain
+        setting = check_setting(name, domain, value, where)
+        model = setting if isinstance(domain, ModelName) else _model_in(name, setting)
+        if model not in (OFF, None) and model not in self.models:
+            raise BadInputError(
+                f"{where}.{name}",
+                f"no such model {model!r}; the study has {', '.join(self.models)}",
+            )
+        return OFF if name == "model.choice" and setting == self.default_model else setting
+
+    def _rule(self, spec: ModelSpec) -> PriceRule:
+        if spec.price is not None:
+            return _per_token(spec.price)
+        if spec.provider in ("embedded", "scripted"):
+            return MachineHour(self.usd_per_hour)
+        return ListPrice(spec.provider, spec.name)
+
+
+def _model_in(name: str, setting: Setting) -> str | None:
+    """The model that a summary policy names, if it does."""
+    parts = str(setting).split(":")
+    return parts[2] if name == "memory.summarise" and len(parts) == 3 else None
+
+
+def _per_token(price: dict[str, Decimal]) -> PerToken:
+    try:
+        return PerToken(
+            price["input"], price["output"], price.get("cache_read"), price.get("cache_write")
+        )
+    except KeyError as error:
+        raise BadInputError(f"models.price.{error.args[0]}", "is missing") from error
+
+
+def read_study(path: Path) -> StudySpec:
+    """Read a study's TOML file.
+
+    Raises:
+        BadInputError: The file is missing, is not TOML, or a field of it is wrong.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        spec = msgspec.convert(table, StudySpec, strict=False)
+    except OSError as error:
+        raise BadInputError(str(path), error.strerror or "cannot be read") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(str(path), f"not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise BadInputError(str(path), str(error)) from error
+    try:
+        check_study(spec)
+    except BadInputError as error:
+        raise BadInputError(f"{path}: {error.where}", error.problem) from error
+    return spec
+
+
+def check_study(spec: StudySpec) -> None:
+    """Check what msgspec cannot: levers, settings, objectives, bounds.
+
+    Raises:
+        BadInputError: Something is wrong; the field is named.
+    """
+    if not spec.models:
+        raise BadInputError("models", "a study needs at least one model")
+    known = ("success", *AXES)
+    for name, direction in spec.objectives.items():
+        if name not in known:
+            raise BadInputError(f"objectives.{name}", f"no such objective; {', '.join(known)}")
+        if (direction == "max") != (name == "success"):
+            raise BadInputError(f"objectives.{name}", "success is to be max and every cost min")
+    if not 0 <= spec.margin < 1:
+        raise BadInputError("margin", "takes 0 to 1")
+    if spec.plan.block < 2 or spec.plan.proposals < 1 or spec.plan.finalists < 1:
+        raise BadInputError("plan", "block takes 2 or more, proposals and finalists 1 or more")
+    spec.baseline_configuration()
+    spec.space()
+    for name, changes in spec.references.items():
+        spec.configuration(changes, f"references.{name}")

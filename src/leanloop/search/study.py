@@ -1,0 +1,349 @@
+"""A study: search, then baseline and finalists again on tasks that the search never saw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from leanloop.core.configuration import Configuration
+from leanloop.core.errors import SpentError
+from leanloop.core.run import Run
+from leanloop.core.task import Split, Task
+from leanloop.levers.builtin import all_levers
+from leanloop.loop.agent import Agent, Limits
+from leanloop.models.builtin import build_model
+from leanloop.models.protocol import Model
+from leanloop.models.weights import Progress as FetchProgress
+from leanloop.search.ledger import Ledger, names_of
+from leanloop.search.propose import OptunaProposer
+from leanloop.search.protocol import Observer
+from leanloop.search.race import Dropped, Race
+from leanloop.search.result import (
+    DroppedMember,
+    LeverEffect,
+    Member,
+    Result,
+    figures,
+    settings_of,
+    verdict,
+)
+from leanloop.search.runtable import RunTable
+from leanloop.search.spec import StudySpec, check_study, read_study
+from leanloop.search.steps import cost_by_step
+from leanloop.store.protocol import Store, StudyRecord
+from leanloop.suites.builtin import build_suite
+from leanloop.suites.protocol import Suite
+
+SAFETY = 1.1
+"""What is kept for the holdout, over what it is expected to take."""
+
+
+class Silent:
+    """An observer that looks away."""
+
+    def run_done(self, configuration: Configuration, run: Run, progress: object) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+
+class Study:
+    """A study in Python: the same as its TOML file, and any suite or model object.
+
+    Args:
+        spec: What is studied.
+        suite: The tasks; built from the description when None.
+        models: Models by the study's names; built from the description when None.
+
+    Raises:
+        BadInputError: The description is wrong.
+    """
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        *,
+        suite: Suite | None = None,
+        models: Mapping[str, Model] | None = None,
+    ) -> None:
+        check_study(spec)
+        self.spec = spec
+        self.prices = spec.price_book()
+        self.suite = suite or build_suite(spec.suite.name, spec.suite.options)
+        self._models = dict(models) if models is not None else {}
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Study:
+        """The study that a file describes.
+
+        Raises:
+            BadInputError: The file or a field of it is wrong.
+        """
+        return cls(read_study(path))
+
+    def load_models(self, progress: FetchProgress | None = None) -> None:
+        """Build the models, fetching weights where they are missing.
+
+        Raises:
+            BadInputError: A model cannot be had.
+        """
+        for alias, spec in self.spec.models.items():
+            if alias not in self._models:
+                self._models[alias] = build_model(alias, spec, progress)
+
+    def agent(self) -> Agent:
+        """Leanloop's own agent on this study's suite and models."""
+        self.load_models()
+        limits = self.spec.limits
+        return Agent(
+            self.suite,
+            self._models,
+            self.spec.default_model,
+            all_levers(),
+            Limits(limits.max_steps, limits.timeout_s, limits.max_output_tokens),
+        )
+
+    def record(self) -> StudyRecord:
+        """The study as a store keeps it."""
+        text = msgspec.json.encode(self.spec).decode()
+        return StudyRecord(self.spec.name, text, self.spec.fingerprint())
+
+    async def close(self) -> None:
+        """Close the models."""
+        for model in self._models.values():
+            await model.close()
+
+    async def run_one(
+        self, configuration: Configuration, split: Split, store: Store, observer: Observer
+    ) -> Member:
+        """Run one configuration on a split; runs that the store has are not made again."""
+        store.open_study(self.record())
+        ledger = self._ledger(store, observer)
+        table = RunTable(self.prices)
+        ledger.phase, ledger.alive = str(split), 1
+        for run in await ledger.make(configuration, self.suite.tasks(split)):
+            table.add(run)
+        found = figures(table, configuration)
+        empty = RunTable(self.prices)
+        return Member(
+            id=configuration.id,
+            settings=settings_of(configuration),
+            p_frontier=None,
+            search=found if split is Split.SEARCH else figures(empty, configuration),
+            holdout=found if split is Split.HOLDOUT else None,
+        )
+
+    async def optimize(self, store: Store, observer: Observer | None = None) -> Result:
+        """Run the study, or go on with it, to its result."""
+        watching = observer or Silent()
+        store.open_study(self.record())
+        search = _Search(self, self._ledger(store, watching), watching)
+        await search.race()
+        await search.holdout()
+        return search.result()
+
+    def _ledger(self, store: Store, observer: Observer) -> Ledger:
+        spec = self.spec
+        return Ledger(spec.name, self.agent(), self.prices, store, observer, spec.budget.max_usd)
+
+    def price_labels(self) -> dict[str, str]:
+        """The study's name for each model, to what it is and where its price comes from."""
+        labels = self.prices.labels()
+        return {a: f"{ref}, {labels[a]}" for a, ref in names_of(self._models).items()}
+
+
+@dataclass
+class _Search:
+    """One pass of a study: the race, the holdout, the result."""
+
+    study: Study
+    ledger: Ledger
+    observer: Observer
+
+    def __post_init__(self) -> None:
+        spec = self.study.spec
+        self.spec = spec
+        self.baseline = spec.baseline_configuration()
+        self.table = RunTable(self.study.prices)
+        self.fresh = RunTable(self.study.prices)
+        self.holdout_tasks = list(self.study.suite.tasks(Split.HOLDOUT))
+        self.search_tasks = list(self.study.suite.tasks(Split.SEARCH))
+        self.references = {
+            name: self.baseline.changed(spec.configuration(changes, f"references.{name}"))
+            for name, changes in spec.references.items()
+        }
+        self.finalists: list[Configuration] = []
+        self.contest = Race(
+            self.ledger, self.table, spec.plan, spec.objectives, self.baseline, self._room
+        )
+
+    async def race(self) -> None:
+        """The search."""
+        proposer = OptunaProposer(
+            self.spec.space(), self.baseline, self.spec.objectives, self.spec.seed
+        )
+        await self.contest.run(proposer, self.search_tasks)
+        self.finalists = self._rank()[: self.spec.plan.finalists]
+        self.observer.note(f"search ended: {self.contest.stopped_because}")
+
+    async def holdout(self) -> None:
+        """Baseline, finalists and references on tasks that the search never saw."""
+        self.ledger.phase = "holdout"
+        tasks = self.holdout_tasks
+        jobs = [(c, tasks) for c in [*self.finalists[:1], self.baseline, *self.finalists[1:]]]
+        jobs += [(c, tasks[: self.spec.plan.reference_tasks]) for c in self.references.values()]
+        try:
+            for configuration, todo in jobs:
+                self.ledger.left_s = self._expected_s(jobs)
+                for run in await self.ledger.make(configuration, todo):
+                    self.fresh.add(run)
+        except SpentError as error:
+            self.observer.note(f"the holdout is not complete: {error}")
+
+    def result(self) -> Result:
+        """What was found."""
+        contenders = self.contest.contenders() if self.contest.alive else {}
+        ordered = sorted(contenders, key=lambda c: -contenders[c])
+        members = {c: self._member(c, contenders[c]) for c in ordered}
+        recommended, why = self._recommend(members)
+        usd = None if self.ledger.purse.unknown_calls else float(self.ledger.purse.spent_usd)
+        base = self._member(self.baseline, contenders.get(self.baseline))
+        return Result(
+            study=self.spec.name,
+            runs=len(self.ledger.runs),
+            configurations=len({k.configuration_id for k in self.ledger.runs}),
+            baseline=base,
+            frontier=tuple(members.values()),
+            recommended=recommended.id if recommended else None,
+            recommendation=why,
+            references={n: self._member(c, None) for n, c in self.references.items()},
+            levers=tuple(self._effects()),
+            dropped=tuple(_dropped(d) for d in self.contest.dropped),
+            steps=cost_by_step(self._runs_of(self.baseline, self.search_tasks), self.study.prices),
+            prices=self.study.price_labels(),
+            search_usd=usd,
+            break_even_tasks=_break_even(usd, base, recommended),
+            elapsed_s=self.ledger.elapsed_s,
+            stopped_because=self.contest.stopped_because,
+            margin=self.spec.margin,
+            objectives={n: str(d) for n, d in self.spec.objectives.items()},
+            evidence={
+                "tokens": "reported by the model's server",
+                "latency_s": "measured here",
+                "usd": "computed from the prices named under prices",
+                "success": "the suite's verifier",
+            },
+        )
+
+    def _member(self, configuration: Configuration, chance: float | None) -> Member:
+        ran = bool(self.fresh.tasks(configuration))
+        other = configuration != self.baseline
+        margin = self.spec.margin
+        return Member(
+            id=configuration.id,
+            settings=settings_of(configuration),
+            p_frontier=None if chance is None or math.isnan(chance) else chance,
+            search=figures(self.table, configuration),
+            holdout=figures(self.fresh, configuration) if ran else None,
+            verdict=verdict(self.fresh, self.baseline, configuration, margin)
+            if ran and other
+            else None,
+            search_verdict=verdict(self.table, self.baseline, configuration, margin)
+            if other
+            else None,
+        )
+
+    def _effects(self) -> Iterable[LeverEffect]:
+        for name, settings in self.spec.space().items():
+            for setting in settings:
+                alone = self.baseline.changed({name: setting})
+                if alone != self.baseline and self.table.tasks(alone):
+                    found = verdict(self.table, self.baseline, alone, self.spec.margin)
+                    yield LeverEffect(name, setting, found)
+
+    def _rank(self) -> list[Configuration]:
+        """Contenders by what they pay for a solved task, those that look worse last."""
+        floor = self.table.means(self.baseline)["success"] - self.spec.margin
+        others = [c for c in self.contest.alive if c != self.baseline]
+        return sorted(others, key=lambda c: self._rank_key(c, floor))
+
+    def _rank_key(self, configuration: Configuration, floor: float) -> tuple[bool, float]:
+        means = self.table.means(configuration)
+        n = len(self.table.tasks(configuration))
+        solved = means["success"] * n + 0.5
+        costs = [means[name] for name in self.spec.objectives if name != "success"]
+        cost = costs[0] if costs and not math.isnan(costs[0]) else 1.0
+        return means["success"] < floor, cost * n / solved
+
+    def _recommend(self, members: Mapping[Configuration, Member]) -> tuple[Member | None, str]:
+        """The first finalist, in the order of the search, that the holdout confirms."""
+        for configuration in self.finalists:
+            member = members.get(configuration)
+            if member is None or member.verdict is None:
+                continue
+            sentence = member.verdict.sentence
+            if sentence in ("cheaper and better", "cheaper and not worse"):
+                return member, f"{sentence} on {member.verdict.success.n} holdout tasks"
+            if sentence == "better, about the same cost":
+                return member, f"{sentence} on {member.verdict.success.n} holdout tasks"
+        return None, "no configuration was shown to be cheaper and not worse: keep the baseline"
+
+    def _room(self, configuration: Configuration, more: int) -> bool:
+        budget = self.spec.budget
+        if budget.max_runs is not None and len(self.ledger.runs) + more > budget.max_runs:
+            return False
+        if budget.max_wall_s is None:
+            return True
+        mean_s = self._mean_s(configuration)
+        likely = sorted(self.contest.alive, key=self._mean_s)[: self.spec.plan.finalists]
+        needed = [(c, self.holdout_tasks) for c in {self.baseline, *likely}]
+        some = self.holdout_tasks[: self.spec.plan.reference_tasks]
+        needed += [(c, some) for c in self.references.values()]
+        self.ledger.left_s = self._expected_s(needed)
+        return (
+            self.ledger.elapsed_s + mean_s * more + SAFETY * self.ledger.left_s < budget.max_wall_s
+        )
+
+    def _mean_s(self, configuration: Configuration) -> float:
+        """Mean seconds of a run; the baseline's where it has not been run."""
+        for known in (configuration, self.baseline):
+            mean = self.table.means(known)["latency_s"]
+            if not math.isnan(mean):
+                return mean
+        return 0.0
+
+    def _expected_s(self, jobs: Sequence[tuple[Configuration, Sequence[Task]]]) -> float:
+        return sum(
+            self._mean_s(c) * sum(t.task_id not in self.fresh.tasks(c) for t in tasks)
+            for c, tasks in jobs
+        )
+
+    def _runs_of(self, configuration: Configuration, tasks: Sequence[Task]) -> list[Run]:
+        ids = {t.task_id for t in tasks}
+        return [
+            r
+            for k, r in self.ledger.runs.items()
+            if k.configuration_id == configuration.id and k.task_id in ids
+        ]
+
+
+def _dropped(dropped: Dropped) -> DroppedMember:
+    settings = settings_of(dropped.configuration)
+    return DroppedMember(
+        dropped.configuration.id, settings, dropped.rival.id, dropped.probability, dropped.n
+    )
+
+
+def _break_even(usd: float | None, baseline: Member, recommended: Member | None) -> int | None:
+    """Tasks after which what the study cost is saved, by the holdout's means."""
+    if usd is None or recommended is None or not (baseline.holdout and recommended.holdout):
+        return None
+    before, after = baseline.holdout.usd.mean, recommended.holdout.usd.mean
+    if before is None or after is None or before <= after:
+        return None
+    return math.ceil(usd / (before - after))

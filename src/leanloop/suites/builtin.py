@@ -1,0 +1,47 @@
+"""The suites there are, and how a study names one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+import msgspec
+
+from leanloop.core.errors import BadInputError
+from leanloop.core.imports import load_object
+from leanloop.core.task import Split
+from leanloop.suites.backoffice.suite import BackofficeOptions, BackofficeSuite
+from leanloop.suites.protocol import Suite
+
+ENTRY_POINT_GROUP = "leanloop.suites"
+
+
+def _backoffice(**options: Any) -> Suite:  # noqa: ANN401 - checked by msgspec
+    try:
+        return BackofficeSuite(msgspec.convert(options, BackofficeOptions))
+    except msgspec.ValidationError as error:
+        raise BadInputError("suite.options", str(error)) from error
+
+
+BUILT_IN: dict[str, Callable[..., Suite]] = {"backoffice": _backoffice}
+"""Suite name to what makes it from its options."""
+
+
+def build_suite(name: str, options: Mapping[str, object]) -> Suite:
+    """The suite of that name: built in, of another package, or ``module:factory``.
+
+    Raises:
+        BadInputError: There is no such suite, an option is wrong, or a split is empty.
+    """
+    makers = dict(BUILT_IN)
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        makers.setdefault(point.name, point.load())
+    if name not in makers and ":" not in name:
+        raise BadInputError("suite.name", f"no suite {name!r}; there are {', '.join(makers)}")
+    maker = makers.get(name) or load_object(name, "suite.name")
+    suite: Suite = maker(**options)
+    for split in Split:
+        if not suite.tasks(split):
+            raise BadInputError("suite", f"{name} has no task in its {split} split")
+    return suite
