@@ -15,7 +15,8 @@ from leanloop.search.protocol import Progress
 from leanloop.search.result import Figures, Member, Result
 from leanloop.stats.interval import Interval
 
-AXES = (("usd", "$ a task", 5), ("latency_s", "seconds", 1), ("tokens", "tokens", 0))
+AXES = (("usd", "$ a 1000 tasks", 2), ("latency_s", "seconds", 1), ("tokens", "tokens", 0))
+SCALE = {"usd": 1000.0}
 
 
 class TerminalObserver:
@@ -74,6 +75,7 @@ def show_result(console: Console, result: Result) -> None:
     """Print a study's result."""
     console.print(_summary(result), highlight=False, soft_wrap=True)
     console.print(_holdout_table(result))
+    console.print(_verdicts(result), highlight=False, soft_wrap=True)
     console.print(_lever_table(result))
 
 
@@ -104,35 +106,44 @@ def _summary(r: Result) -> str:
 
 def _holdout_table(result: Result) -> Table:
     table = Table(title="On the holdout: mean and 95% interval", title_justify="left")
-    for name in ("configuration", "p(frontier)", "n", "success", *(t for _, t, _ in AXES)):
-        table.add_column(name, overflow="fold")
-    table.add_column("against the baseline", overflow="fold")
-    rows = [("baseline", result.baseline)]
-    rows += [
-        ("recommended" if m.id == result.recommended else "frontier", m)
-        for m in result.frontier
-        if m.id != result.baseline.id
-    ]
-    rows += list(result.references.items())
-    for label, member in rows:
+    for name in ("configuration", "n", "success", *(title for _, title, _ in AXES)):
+        table.add_column(name)
+    for label, member in _rows(result):
         if member.holdout is not None:
-            table.add_row(*_row(label, member, member.holdout))
+            table.add_row(label, *_cells(member.holdout))
     return table
 
 
-def _row(label: str, member: Member, found: Figures) -> list[str]:
-    chance = "" if member.p_frontier is None else f"{member.p_frontier:.2f}"
-    costs = [_range(getattr(found, name), digits) for name, _, digits in AXES]
-    said = member.verdict.sentence if member.verdict else ""
-    success = _range(found.success, 2)
-    return [f"{label} {member.id}", chance, str(found.success.n), success, *costs, said]
+def _rows(result: Result) -> list[tuple[str, Member]]:
+    rows = [("baseline", result.baseline)]
+    for member in result.frontier:
+        if member.id == result.recommended:
+            rows.insert(1, ("recommended", member))
+        elif member.id != result.baseline.id:
+            rows.append((member.id, member))
+    return rows + list(result.references.items())
+
+
+def _verdicts(result: Result) -> str:
+    """What is on the frontier, and how each compares with the baseline on the holdout."""
+    lines = ["Against the baseline on the holdout, and probability of being on the frontier:"]
+    for label, member in _rows(result)[1:]:
+        chance = "" if member.p_frontier is None else f"p {member.p_frontier:.2f}, "
+        said = member.verdict.sentence if member.verdict else "not run on the holdout"
+        lines.append(f"  {label}: {chance}{said}; {_settings(member)}")
+    return "\n".join(lines)
+
+
+def _cells(found: Figures) -> list[str]:
+    costs = [_range(getattr(found, name), d, SCALE.get(name, 1.0)) for name, _, d in AXES]
+    return [str(found.success.n), _range(found.success, 2), *costs]
 
 
 def _lever_table(result: Result) -> Table:
     title = "One lever changed alone, on the search split: paired with the baseline"
     table = Table(title=title, title_justify="left")
     for name in ("lever", "setting", "n", "success", "dollars ×", "seconds ×", "tokens ×"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == "lever")
     for e in result.levers:
         v = e.verdict
         ratios = [_range(i, 2) for i in (v.usd, v.latency_s, v.tokens)]
@@ -150,17 +161,21 @@ def _points(i: Interval) -> str:
     return f"{100 * i.mean:+.0f} points ({100 * i.low:+.0f} to {100 * i.high:+.0f})"
 
 
-def _range(i: Interval, digits: int) -> str:
+def _range(i: Interval, digits: int, scale: float = 1.0) -> str:
     if i.mean is None:
         return "unknown"
+    mean = f"{i.mean * scale:.{digits}f}"
     if i.low is None or i.high is None:
-        return f"{i.mean:.{digits}f}"
-    return f"{i.mean:.{digits}f} ({i.low:.{digits}f}–{i.high:.{digits}f})"
+        return mean
+    return f"{mean} ({i.low * scale:.{digits}f}–{i.high * scale:.{digits}f})"
 
 
 def describe_member(member: Member) -> str:
     """One configuration's figures on the split that it was run on."""
     found = member.holdout or member.search
-    costs = [f"{title} {_range(getattr(found, name), digits)}" for name, title, digits in AXES]
+    costs = [
+        f"{title} {_range(getattr(found, name), digits, SCALE.get(name, 1.0))}"
+        for name, title, digits in AXES
+    ]
     head = f"{member.id}: {_settings(member)}\n"
     return f"{head}  n {found.success.n}, success {_range(found.success, 2)}, {', '.join(costs)}"

@@ -58,8 +58,9 @@ class OptunaProposer:
 
     def tell(self, configuration: Configuration, means: Mapping[str, float]) -> None:
         """What a configuration came to; unknown objectives are told as a failed trial."""
-        self._means[configuration] = means
-        values = [means.get(name, math.nan) for name in self._objectives]
+        known = {name: means.get(name, math.nan) for name in self._objectives}
+        self._means[configuration] = known
+        values = list(known.values())
         trial = self._trials[configuration]
         if any(math.isnan(v) for v in values):
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -143,16 +144,27 @@ def figures(table: RunTable, configuration: Configuration) -> Figures:
     return Figures(proportion_interval(values[:, 0]), *rest)
 
 
-def verdict(table: RunTable, a: Configuration, b: Configuration, margin: float) -> Verdict:
+@dataclass(frozen=True)
+class Rule:
+    """What a verdict goes by.
+
+    Args:
+        margin: Success that may be lost before it counts as worse.
+        cost: The cost axis that decides between cheaper and dearer.
+    """
+
+    margin: float
+    cost: str = "usd"
+
+
+def verdict(table: RunTable, a: Configuration, b: Configuration, rule: Rule) -> Verdict:
     """Paired comparison of ``b`` with ``a`` over their common tasks."""
     common = table.common([a, b])
     left, right = table.values(a, common), table.values(b, common)
     success = paired_difference(left[:, 0], right[:, 0])
-    usd, latency_s, tokens, tool_calls = (
-        paired_ratio(left[:, i], right[:, i]) for i in range(1, len(COLUMNS))
-    )
-    sentence = say(success, usd, margin)
-    return Verdict(success, usd, latency_s, tokens, tool_calls, margin, sentence)
+    ratios = {name: paired_ratio(left[:, i], right[:, i]) for i, name in enumerate(COLUMNS) if i}
+    sentence = say(success, ratios[rule.cost], rule.margin)
+    return Verdict(success=success, margin=rule.margin, sentence=sentence, **ratios)
 
 
 def settings_of(configuration: Mapping[str, Setting]) -> dict[str, Setting]:

@@ -27,6 +27,7 @@ from leanloop.search.result import (
     LeverEffect,
     Member,
     Result,
+    Rule,
     figures,
     settings_of,
     verdict,
@@ -37,6 +38,9 @@ from leanloop.search.steps import cost_by_step
 from leanloop.store.protocol import Store, StudyRecord
 from leanloop.suites.builtin import build_suite
 from leanloop.suites.protocol import Suite
+
+CONFIRMED = ("cheaper and better", "cheaper and not worse", "better, about the same cost")
+"""Verdicts on the holdout with which a finalist is recommended."""
 
 SAFETY = 1.1
 """What is kept for the holdout, over what it is expected to take."""
@@ -178,6 +182,8 @@ class _Search:
             for name, changes in spec.references.items()
         }
         self.finalists: list[Configuration] = []
+        costs = [name for name in spec.objectives if name != "success"]
+        self.rule = Rule(spec.margin, costs[0] if costs else "usd")
         self.contest = Race(
             self.ledger, self.table, spec.plan, spec.objectives, self.baseline, self._room
         )
@@ -243,17 +249,16 @@ class _Search:
     def _member(self, configuration: Configuration, chance: float | None) -> Member:
         ran = bool(self.fresh.tasks(configuration))
         other = configuration != self.baseline
-        margin = self.spec.margin
         return Member(
             id=configuration.id,
             settings=settings_of(configuration),
             p_frontier=None if chance is None or math.isnan(chance) else chance,
             search=figures(self.table, configuration),
             holdout=figures(self.fresh, configuration) if ran else None,
-            verdict=verdict(self.fresh, self.baseline, configuration, margin)
+            verdict=verdict(self.fresh, self.baseline, configuration, self.rule)
             if ran and other
             else None,
-            search_verdict=verdict(self.table, self.baseline, configuration, margin)
+            search_verdict=verdict(self.table, self.baseline, configuration, self.rule)
             if other
             else None,
         )
@@ -263,7 +268,7 @@ class _Search:
             for setting in settings:
                 alone = self.baseline.changed({name: setting})
                 if alone != self.baseline and self.table.tasks(alone):
-                    found = verdict(self.table, self.baseline, alone, self.spec.margin)
+                    found = verdict(self.table, self.baseline, alone, self.rule)
                     yield LeverEffect(name, setting, found)
 
     def _rank(self) -> list[Configuration]:
@@ -276,20 +281,17 @@ class _Search:
         means = self.table.means(configuration)
         n = len(self.table.tasks(configuration))
         solved = means["success"] * n + 0.5
-        costs = [means[name] for name in self.spec.objectives if name != "success"]
-        cost = costs[0] if costs and not math.isnan(costs[0]) else 1.0
+        cost = 1.0 if math.isnan(means[self.rule.cost]) else means[self.rule.cost]
         return means["success"] < floor, cost * n / solved
 
     def _recommend(self, members: Mapping[Configuration, Member]) -> tuple[Member | None, str]:
         """The first finalist, in the order of the search, that the holdout confirms."""
         for configuration in self.finalists:
             member = members.get(configuration)
-            if member is None or member.verdict is None:
+            if member is None or member.verdict is None or not _solves(member):
                 continue
             sentence = member.verdict.sentence
-            if sentence in ("cheaper and better", "cheaper and not worse"):
-                return member, f"{sentence} on {member.verdict.success.n} holdout tasks"
-            if sentence == "better, about the same cost":
+            if sentence in CONFIRMED:
                 return member, f"{sentence} on {member.verdict.success.n} holdout tasks"
         return None, "no configuration was shown to be cheaper and not worse: keep the baseline"
 
@@ -330,6 +332,11 @@ class _Search:
             for k, r in self.ledger.runs.items()
             if k.configuration_id == configuration.id and k.task_id in ids
         ]
+
+
+def _solves(member: Member) -> bool:
+    """Whether it solved anything on the holdout: no worse than nothing recommends nobody."""
+    return member.holdout is not None and bool(member.holdout.success.mean)
 
 
 def _dropped(dropped: Dropped) -> DroppedMember:

@@ -40,7 +40,10 @@ def build_suite(name: str, options: Mapping[str, object]) -> Suite:
     if name not in makers and ":" not in name:
         raise BadInputError("suite.name", f"no suite {name!r}; there are {', '.join(makers)}")
     maker = makers.get(name) or load_object(name, "suite.name")
-    suite: Suite = maker(**options)
+    try:
+        suite: Suite = maker(**options)
+    except TypeError as error:
+        raise BadInputError("suite.options", f"{name} does not take them: {error}") from error
     for split in Split:
         if not suite.tasks(split):
             raise BadInputError("suite", f"{name} has no task in its {split} split")

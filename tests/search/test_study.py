@@ -1,0 +1,181 @@
+"""A study end to end: it finds what is there, resumes, and keeps its caps."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from leanloop.core.run import Run
+from leanloop.core.task import Split
+from leanloop.search.result import Result
+from leanloop.search.spec import Budget, read_study
+from leanloop.search.study import Study
+from leanloop.store.sql import SqlStore
+from tests.search.coins import LOG
+from tests.search.studies import write_study
+
+
+async def study_of(folder: Path, **replaced: object) -> tuple[Result, list[Run]]:
+    study = Study.from_toml(write_study(folder, **replaced))
+    store = SqlStore(folder / "store.sqlite")
+    try:
+        result = await study.optimize(store)
+        return result, list(store.runs("coins"))
+    finally:
+        await study.close()
+        store.close()
+
+
+async def test_finds_the_lever_that_helps(tmp_path):
+    result, runs = await study_of(tmp_path)
+    best = result.member(result.recommended or "")
+    assert best is not None
+    assert best.settings["tools.projection"] == "on"
+    assert best.holdout is not None
+    assert best.holdout.success.mean == 1.0
+    assert best.holdout.success.n == 12
+    assert result.baseline.holdout is not None
+    assert result.baseline.holdout.success.mean == pytest.approx(8 / 12)
+    assert best.verdict is not None
+    assert best.verdict.tokens.mean is not None
+    assert best.verdict.tokens.mean < 0.6
+    assert result.runs == len(runs)
+    assert result.break_even_tasks is not None
+    assert result.break_even_tasks > 0
+
+
+async def test_every_lever_alone_is_compared_with_the_baseline(tmp_path):
+    result, _ = await study_of(tmp_path)
+    alone = {(e.lever, e.setting): e.verdict for e in result.levers}
+    assert set(alone) == {
+        ("tools.projection", "on"),
+        ("tools.result_cache", "on"),
+        ("stopping.max_steps", 6),
+    }
+    assert alone["tools.result_cache", "on"].success.mean == 0
+
+
+async def test_the_holdout_is_never_seen_by_the_search(tmp_path):
+    result, runs = await study_of(tmp_path)
+    tried = {r.key.configuration_id for r in runs if r.split is Split.HOLDOUT}
+    assert len(tried) <= 1 + 2
+    order = [r.split for r in runs]
+    first = order.index(Split.HOLDOUT)
+    assert all(s is Split.HOLDOUT for s in order[first:])
+    assert result.baseline.search.success.n == sum(
+        r.key.configuration_id == result.baseline.id and r.split is Split.SEARCH for r in runs
+    )
+
+
+async def test_a_second_pass_runs_nothing(tmp_path, monkeypatch):
+    first, runs = await study_of(tmp_path)
+    monkeypatch.setenv(LOG, str(tmp_path / "log"))
+    second, again = await study_of(tmp_path)
+    assert len(again) == len(runs)
+    assert not (tmp_path / "log").exists()
+    assert [m.id for m in second.frontier] == [m.id for m in first.frontier]
+    assert second.baseline == first.baseline
+
+
+async def test_another_suite_under_the_same_name_is_refused(tmp_path):
+    await study_of(tmp_path)
+    with pytest.raises(Exception, match="give the new one another name"):
+        await study_of(tmp_path, **{'coins"\n\n[models': 'coins"\noptions = { search_tasks = 9 }\n\n[models'})
+
+
+async def test_a_dollar_cap_is_passed_by_no_more_than_the_call_in_flight(tmp_path):
+    spec = read_study(write_study(tmp_path))
+    cap = 0.004
+    spec = msgspec.structs.replace(spec, budget=Budget(max_usd=cap))
+    study = Study(spec)
+    store = SqlStore(tmp_path / "store.sqlite")
+    try:
+        result = await study.optimize(store)
+        dearest = max(
+            float(study.prices.call_usd(c) or 0) for r in store.runs("coins") for c in r.model_calls
+        )
+    finally:
+        await study.close()
+        store.close()
+    assert result.search_usd is not None
+    assert cap <= result.search_usd <= cap + dearest
+    assert "cap" in result.stopped_because
+
+
+async def test_a_verifier_that_raises_is_a_failure_and_the_study_goes_on(tmp_path, monkeypatch):
+    def broken(*_):
+        raise ValueError("no such sheet")
+
+    monkeypatch.setattr("tests.search.coins.Coin.verify", broken)
+    result, runs = await study_of(tmp_path)
+    assert result.recommended is None
+    assert {r.status for r in runs} == {"error"}
+    assert {r.success for r in runs} == {0.0}
+    assert "no such sheet" in runs[0].reason
+    assert all(list(r.model_calls) for r in runs)
+
+
+def launch(folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "leanloop", "optimize", str(folder / "study.toml"), "--json"]
+    command += ["--store", str(folder / "store.sqlite")]
+    return subprocess.Popen(
+        command,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def recorded(folder: Path) -> int:
+    path = folder / "store.sqlite"
+    if not path.exists():
+        return 0
+    try:
+        with sqlite3.connect(path) as database:
+            return int(database.execute("SELECT count(*) FROM runs").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        database.close()
+
+
+def test_kill_9_loses_no_run_and_repeats_none(tmp_path):
+    write_study(tmp_path)
+    environment = {LOG: str(tmp_path / "log"), "COINS_SLEEP_S": "0.004"}
+    kills = 0
+    for target in (1, 9, 23, 40):
+        process = launch(tmp_path, environment)
+        deadline = time.monotonic() + 60
+        while recorded(tmp_path) < target and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.communicate()
+    assert kills == 4
+    process = launch(tmp_path, environment)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    result = msgspec.json.decode(out, type=Result)
+    assert result.runs == recorded(tmp_path)
+    made = Counter((tmp_path / "log").read_text().split())
+    # A run may be verified and lost in the instant before it is written: one a kill at most.
+    assert result.runs <= made.total() <= result.runs + kills
+    undisturbed = tmp_path / "other"
+    undisturbed.mkdir()
+    write_study(undisturbed)
+    out, _ = launch(undisturbed, {}).communicate(timeout=120)
+    other = msgspec.json.decode(out, type=Result)
+    assert [m.id for m in other.frontier] == [m.id for m in result.frontier]
+    assert other.recommended == result.recommended
+    assert other.baseline.search.success == result.baseline.search.success
