@@ -89,7 +89,9 @@ async def test_a_second_pass_runs_nothing(tmp_path, monkeypatch):
 async def test_another_suite_under_the_same_name_is_refused(tmp_path):
     await study_of(tmp_path)
     with pytest.raises(Exception, match="give the new one another name"):
-        await study_of(tmp_path, **{'coins"\n\n[models': 'coins"\noptions = { search_tasks = 9 }\n\n[models'})
+        await study_of(
+            tmp_path, **{'coins"\n\n[models': 'coins"\noptions = { search_tasks = 9 }\n\n[models'}
+        )
 
 
 async def test_a_dollar_cap_is_passed_by_no_more_than_the_call_in_flight(tmp_path):

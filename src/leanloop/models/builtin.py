@@ -11,10 +11,8 @@ import msgspec
 
 from leanloop.core.errors import BadInputError
 from leanloop.core.imports import load_object
-from leanloop.models.anthropic_messages import AnthropicMessages
 from leanloop.models.embedded import EmbeddedModel, EmbeddedOptions
 from leanloop.models.endpoint import Endpoint
-from leanloop.models.openai_compatible import OpenAICompatible
 from leanloop.models.protocol import Model
 from leanloop.models.scripted import ScriptedModel
 from leanloop.models.weights import KNOWN, Progress, obtain
@@ -88,11 +86,15 @@ def _endpoint(alias: str, spec: ModelSpec, default_variable: str) -> Endpoint:
 
 
 def _openai(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
+    from leanloop.models.openai_compatible import OpenAICompatible  # noqa: PLC0415 - slow to load
+
     del progress
     return OpenAICompatible(spec.name, _endpoint(alias, spec, "OPENAI_API_KEY"))
 
 
 def _anthropic(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
+    from leanloop.models.anthropic_messages import AnthropicMessages  # noqa: PLC0415 - slow to load
+
     del progress
     return AnthropicMessages(spec.name, _endpoint(alias, spec, "ANTHROPIC_API_KEY"))
 

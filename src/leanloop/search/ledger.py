@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from leanloop.core.configuration import Configuration
-from leanloop.core.errors import SpentError
+from leanloop.core.errors import BadInputError, SpentError
 from leanloop.core.message import Request, Response
 from leanloop.core.run import ModelCall, Run, RunKey, Status
 from leanloop.core.task import Task
@@ -18,6 +18,9 @@ from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
 from leanloop.search.protocol import Observer, Progress
 from leanloop.store.protocol import Store
+
+OUTAGES = 3
+"""Outages in a row after which a study stops: the provider is away, not a configuration bad."""
 
 
 @dataclass
@@ -135,6 +138,7 @@ class Ledger:
         self._start = time.monotonic()
         self.runs: dict[RunKey, Run] = {}
         self.replayed = 0
+        self._outages = 0
         self.phase = "search"
         self.alive, self.dropped = 0, 0
         self.left_s: float | None = None
@@ -149,13 +153,14 @@ class Ledger:
 
         Raises:
             SpentError: The dollar cap was reached; what had finished is kept.
+            BadInputError: A provider stays away; what had finished is kept.
         """
         gate = asyncio.Semaphore(self._concurrency)
         try:
             async with asyncio.TaskGroup() as group:
                 jobs = [group.create_task(self._one(configuration, t, gate)) for t in tasks]
-        except* SpentError as spent:
-            raise spent.exceptions[0] from None
+        except* (SpentError, BadInputError) as stopped:
+            raise stopped.exceptions[0] from None
         return [job.result() for job in jobs]
 
     async def _one(self, configuration: Configuration, task: Task, gate: asyncio.Semaphore) -> Run:
@@ -167,9 +172,19 @@ class Ledger:
             self._store.record(self._study, known)
         elif key not in self.runs:
             self.replayed += 1
+        self._watch_outages(known)
         self.runs[key] = known
         self._observer.run_done(configuration, known, self._progress())
         return known
+
+    def _watch_outages(self, run: Run) -> None:
+        self._outages = self._outages + 1 if run.status == Status.OUTAGE else 0
+        if self._outages >= OUTAGES:
+            raise BadInputError(
+                f"study {self._study!r}",
+                f"stopped after {OUTAGES} outages in a row, finished runs are kept, run it again "
+                f"to go on: {run.reason}",
+            )
 
     def _progress(self) -> Progress:
         spent = None if self.purse.unknown_calls else float(self.purse.spent_usd)
