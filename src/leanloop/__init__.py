@@ -1,3 +1,31 @@
-"""leanloop finds the cheapest configuration of an LLM agent that still does its job."""
+"""leanloop finds the cheapest configuration of an LLM agent that still does its job.
+
+The names here are the public ones; everything else may move.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from leanloop.core.configuration import Configuration as Configuration
+    from leanloop.search.result import Result as Result
+    from leanloop.search.spec import StudySpec as StudySpec
+    from leanloop.search.study import Study as Study
+    from leanloop.store.sql import SqlStore as SqlStore
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Configuration": "leanloop.core.configuration",
+    "Result": "leanloop.search.result",
+    "SqlStore": "leanloop.store.sql",
+    "Study": "leanloop.search.study",
+    "StudySpec": "leanloop.search.spec",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whichever public name it is
+    """Load a public name when it is first used, so that the import itself costs nothing."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'leanloop' has no attribute {name!r}")

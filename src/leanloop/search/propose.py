@@ -11,12 +11,15 @@ import optuna
 
 from leanloop.core.configuration import OFF, Configuration, Setting
 
+MODEL = "model."
+"""Levers whose settings are models; they come last, because a larger model is the dearest run."""
+
 TRIES = 50
 """Asks in a row that may come back with known configurations before giving up."""
 
 
 class OptunaProposer:
-    """Proposes the baseline, each lever alone, what they suggest together, then Optuna's picks.
+    """Proposes the baseline, each lever alone, what helped together, then Optuna's picks.
 
     Each lever alone is what the comparison lever by lever is made of. The
     picks are those of Optuna's multi-objective TPE sampler, told everything.
@@ -41,15 +44,15 @@ class OptunaProposer:
         self._study = _quiet_study(self._objectives, seed)
         self._trials: dict[Configuration, optuna.trial.Trial] = {}
         self._means: dict[Configuration, Mapping[str, float]] = {}
-        self._queue = [baseline, *self._alone()]
-        self._combined = False
+        self._queue = [baseline, *self._alone(of_model=False)]
+        self._stages = [self._together, lambda: self._alone(of_model=True), self._together]
 
     def propose(self) -> Configuration | None:
         """The next configuration to try."""
-        if not self._queue and not self._combined:
-            self._combined = True
-            self._queue = self._together()
-        while self._queue:
+        while self._queue or self._stages:
+            if not self._queue:
+                self._queue = self._stages.pop(0)()
+                continue
             configuration = self._queue.pop(0)
             if configuration not in self._trials:
                 self._study.enqueue_trial({n: configuration[n] for n in self._space})
@@ -80,16 +83,16 @@ class OptunaProposer:
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
         return None
 
-    def _alone(self) -> list[Configuration]:
+    def _alone(self, *, of_model: bool) -> list[Configuration]:
         return [
             self._baseline.changed({name: setting})
             for name, settings in self._space.items()
             for setting in settings
-            if setting != self._baseline[name]
+            if setting != self._baseline[name] and name.startswith(MODEL) == of_model
         ]
 
     def _together(self) -> list[Configuration]:
-        """The best setting of every lever that helped alone, with the models as they were."""
+        """The best setting of each lever that helped alone: without the models, then with."""
         start = self._means.get(self._baseline)
         if start is None:
             return []
@@ -103,7 +106,7 @@ class OptunaProposer:
             best = max(gains, key=lambda s: gains[s], default=OFF)
             if gains.get(best, 0.0) > 0:
                 kept[name] = best
-        structural = {n: s for n, s in kept.items() if not n.startswith("model.")}
+        structural = {n: s for n, s in kept.items() if not n.startswith(MODEL)}
         return [self._baseline.changed(structural), self._baseline.changed(kept)]
 
 

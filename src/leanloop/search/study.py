@@ -201,11 +201,17 @@ class _Search:
         """Baseline, finalists and references on tasks that the search never saw."""
         self.ledger.phase = "holdout"
         tasks = self.holdout_tasks
-        jobs = [(c, tasks) for c in [*self.finalists[:1], self.baseline, *self.finalists[1:]]]
-        jobs += [(c, tasks[: self.spec.plan.reference_tasks]) for c in self.references.values()]
+        some = tasks[: self.spec.plan.reference_tasks]
+        jobs = [(c, tasks) for c in [*self.finalists[:1], self.baseline]]
+        jobs += [(c, some) for c in self.references.values()]
+        needed = len(jobs)
+        jobs += [(c, tasks) for c in self.finalists[1:]]
         try:
-            for configuration, todo in jobs:
-                self.ledger.left_s = self._expected_s(jobs)
+            for i, (configuration, todo) in enumerate(jobs):
+                self.ledger.left_s = self._expected_s(jobs[i:] if i >= needed else jobs[:needed])
+                if i >= needed and not self._fits(self._expected_s([(configuration, todo)])):
+                    self.observer.note(f"no time for {configuration.id} on the holdout")
+                    continue
                 for run in await self.ledger.make(configuration, todo):
                     self.fresh.add(run)
         except SpentError as error:
@@ -301,15 +307,21 @@ class _Search:
             return False
         if budget.max_wall_s is None:
             return True
-        mean_s = self._mean_s(configuration)
-        likely = sorted(self.contest.alive, key=self._mean_s)[: self.spec.plan.finalists]
-        needed = [(c, self.holdout_tasks) for c in {self.baseline, *likely}]
         some = self.holdout_tasks[: self.spec.plan.reference_tasks]
-        needed += [(c, some) for c in self.references.values()]
-        self.ledger.left_s = self._expected_s(needed)
-        return (
-            self.ledger.elapsed_s + mean_s * more + SAFETY * self.ledger.left_s < budget.max_wall_s
-        )
+        self.ledger.left_s = self._expected_s(
+            [(self.baseline, self.holdout_tasks), *((c, some) for c in self.references.values())]
+        ) + self._finalists_s() * len(self.holdout_tasks)
+        return self._fits(self._mean_s(configuration) * more + SAFETY * self.ledger.left_s)
+
+    def _finalists_s(self) -> float:
+        """Seconds of a task on all finalists that there may be, none slower than the baseline."""
+        slowest = self._mean_s(self.baseline)
+        means = sorted(self._mean_s(c) for c in self.contest.alive if c != self.baseline)
+        return sum(min(m, slowest) for m in means[: self.spec.plan.finalists])
+
+    def _fits(self, more_s: float) -> bool:
+        cap = self.spec.budget.max_wall_s
+        return cap is None or self.ledger.elapsed_s + more_s < cap
 
     def _mean_s(self, configuration: Configuration) -> float:
         """Mean seconds of a run; the baseline's where it has not been run."""
