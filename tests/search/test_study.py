@@ -24,7 +24,7 @@ from tests.search.coins import LOG
 from tests.search.studies import write_study
 
 
-async def study_of(folder: Path, **replaced: object) -> tuple[Result, list[Run]]:
+async def study_of(folder: Path, **replaced: str) -> tuple[Result, list[Run]]:
     study = Study.from_toml(write_study(folder, **replaced))
     store = SqlStore(folder / "store.sqlite")
     try:

@@ -118,7 +118,8 @@ def test_dominance_needs_more_than_a_few_tasks():
     ],
 )
 def test_verdicts(success, cost, said):
-    assert say(Interval(*success, 9), Interval(*cost, 9), 0.1) == said
+    a, b = (Interval(mean, low, high, 9) for mean, low, high in (success, cost))
+    assert say(a, b, 0.1) == said
 
 
 def test_the_same_seed_gives_the_same_figures():

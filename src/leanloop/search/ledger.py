@@ -100,6 +100,20 @@ class CappedModel:
         await self.model.close()
 
 
+@dataclass(frozen=True)
+class Terms:
+    """On what terms runs are made.
+
+    Args:
+        max_usd: Dollars that may be spent, runs of earlier sessions included.
+        warm_up: Whether the models hold only the prompt of the call before, so
+            that configurations that take turns would pay for each other's prompts.
+    """
+
+    max_usd: float | None = None
+    warm_up: bool = False
+
+
 class Ledger:
     """Makes the runs that are asked for, unless the store has them already.
 
@@ -112,7 +126,7 @@ class Ledger:
         prices: Prices the runs.
         store: Where runs are kept.
         observer: Told of every run.
-        max_usd: Dollars, runs of earlier sessions included.
+        terms: On what terms.
     """
 
     def __init__(
@@ -122,12 +136,13 @@ class Ledger:
         prices: PriceBook,
         store: Store,
         observer: Observer,
-        max_usd: float | None = None,
+        terms: Terms,
     ) -> None:
+        self._terms = terms
         self._study, self._prices, self._store, self._observer = study, prices, store, observer
         known = store.runs(study)
         self._known: dict[RunKey, Run] = {r.key: r for r in known if r.status != Status.OUTAGE}
-        self.purse = Purse(max_usd)
+        self.purse = Purse(terms.max_usd)
         for run in known:
             for call in run.model_calls:
                 self.purse.add(prices.call_usd(call))
@@ -156,12 +171,24 @@ class Ledger:
             BadInputError: A provider stays away; what had finished is kept.
         """
         gate = asyncio.Semaphore(self._concurrency)
+        new = [t for t in tasks if RunKey(configuration.id, t.task_id) not in self._known]
+        if self._terms.warm_up and len(new) > 1:
+            await self._warm_up(configuration, new[-1])
         try:
             async with asyncio.TaskGroup() as group:
                 jobs = [group.create_task(self._one(configuration, t, gate)) for t in tasks]
         except* (SpentError, BadInputError) as stopped:
             raise stopped.exceptions[0] from None
         return [job.result() for job in jobs]
+
+    async def _warm_up(self, configuration: Configuration, task: Task) -> None:
+        """Take one step that is paid for and not recorded, as an agent in service has before.
+
+        Whose prompt came before decides what is cached, and here that is whichever
+        configuration had its turn; the first run would be charged for the change.
+        """
+        limits = replace(self._agent.limits, max_steps=1)
+        await replace(self._agent, limits=limits).run(configuration, task)
 
     async def _one(self, configuration: Configuration, task: Task, gate: asyncio.Semaphore) -> Run:
         key = RunKey(configuration.id, task.task_id)

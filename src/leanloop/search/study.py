@@ -18,7 +18,7 @@ from leanloop.loop.agent import Agent, Limits
 from leanloop.models.builtin import build_model
 from leanloop.models.protocol import Model
 from leanloop.models.weights import Progress as FetchProgress
-from leanloop.search.ledger import Ledger, names_of
+from leanloop.search.ledger import Ledger, Terms, names_of
 from leanloop.search.propose import OptunaProposer
 from leanloop.search.protocol import Observer
 from leanloop.search.race import Dropped, Race
@@ -153,7 +153,9 @@ class Study:
 
     def _ledger(self, store: Store, observer: Observer) -> Ledger:
         spec = self.spec
-        return Ledger(spec.name, self.agent(), self.prices, store, observer, spec.budget.max_usd)
+        embedded = any(m.provider == "embedded" for m in spec.models.values())
+        terms = Terms(spec.budget.max_usd, warm_up=embedded)
+        return Ledger(spec.name, self.agent(), self.prices, store, observer, terms)
 
     def price_labels(self) -> dict[str, str]:
         """The study's name for each model, to what it is and where its price comes from."""
