@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from pathlib import Path
 from typing import Any
 
 from leanloop.core.errors import BadInputError
 
 
 def load_object(name: str, where: str) -> Any:  # noqa: ANN401 - whatever the user wrote
-    """The object that ``module:object`` names.
+    """The object that ``module:object`` names; modules in the current folder are found too.
 
     Raises:
         BadInputError: There is no such module or object, or it fails to import.
@@ -17,6 +19,10 @@ def load_object(name: str, where: str) -> Any:  # noqa: ANN401 - whatever the us
     module, _, attribute = name.partition(":")
     if not (module and attribute):
         raise BadInputError(where, f"{name!r} is not of the form module:object")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        # The console script's path starts at its own folder, not at the user's.
+        sys.path.insert(0, here)
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, cast
 
 import optuna
 
-from leanloop.core.configuration import OFF, Configuration, Setting
+from leanloop.core.configuration import Configuration, Setting
 
 MODEL = "model."
 """Levers whose settings are models; they come last, because a larger model is the dearest run."""
+
+FORWARD = 3
+"""Settings that are tried beside the best configuration so far."""
 
 TRIES = 50
 """Asks in a row that may come back with known configurations before giving up."""
@@ -21,7 +24,8 @@ TRIES = 50
 class OptunaProposer:
     """Proposes the baseline, each lever alone, what helped together, then Optuna's picks.
 
-    Each lever alone is what the comparison lever by lever is made of. The
+    Each lever alone is what the comparison lever by lever is made of. Levers
+    interact, so before the picks the best so far is tried with one more. The
     picks are those of Optuna's multi-objective TPE sampler, told everything.
 
     Args:
@@ -45,7 +49,12 @@ class OptunaProposer:
         self._trials: dict[Configuration, optuna.trial.Trial] = {}
         self._means: dict[Configuration, Mapping[str, float]] = {}
         self._queue = [baseline, *self._alone(of_model=False)]
-        self._stages = [self._together, lambda: self._alone(of_model=True), self._together]
+        self._stages: list[Callable[[], list[Configuration]]] = [
+            self._together,
+            lambda: self._beside_best(of_model=False),
+            lambda: self._alone(of_model=True),
+            lambda: self._beside_best(of_model=True),
+        ]
 
     def propose(self) -> Configuration | None:
         """The next configuration to try."""
@@ -92,33 +101,32 @@ class OptunaProposer:
         ]
 
     def _together(self) -> list[Configuration]:
-        """The best setting of each lever that helped alone: without the models, then with."""
-        start = self._means.get(self._baseline)
-        if start is None:
-            return []
+        """The best setting of each structural lever that helped alone, all at once."""
         kept: dict[str, Setting] = {}
-        for name in self._space:
-            gains = {
-                setting: _gain(self._means.get(self._baseline.changed({name: setting})), start)
-                for setting in self._space[name]
-                if setting != self._baseline[name]
-            }
-            best = max(gains, key=lambda s: gains[s], default=OFF)
-            if gains.get(best, 0.0) > 0:
+        for name, settings in self._space.items():
+            gains = {s: self._gain(self._baseline.changed({name: s})) for s in settings}
+            best = max(gains, key=lambda s: gains[s])
+            if gains[best] > 0 and not name.startswith(MODEL):
                 kept[name] = best
-        structural = {n: s for n, s in kept.items() if not n.startswith(MODEL)}
-        return [self._baseline.changed(structural), self._baseline.changed(kept)]
+        return [self._baseline.changed(kept)]
 
+    def _beside_best(self, *, of_model: bool) -> list[Configuration]:
+        """The best so far with one setting more, those that did best alone first."""
+        best = max(self._means, key=self._gain, default=self._baseline)
+        alone = sorted(self._alone(of_model=of_model), key=self._gain, reverse=True)
+        changes = ({n: c[n] for n in self._space if c[n] != self._baseline[n]} for c in alone)
+        return [best.changed(change) for change in changes][:FORWARD]
 
-def _gain(means: Mapping[str, float] | None, start: Mapping[str, float]) -> float:
-    """Success gained, and cost saved as a share of half a point of success."""
-    if means is None:
-        return -math.inf
-    gain = means.get("success", 0.0) - start.get("success", 0.0)
-    for name, value in means.items():
-        if name != "success" and start.get(name, 0.0) > 0:
-            gain += 0.5 * (1 - value / start[name]) / max(1, len(means) - 1)
-    return -math.inf if math.isnan(gain) else gain
+    def _gain(self, configuration: Configuration) -> float:
+        """Success gained over the baseline, and half of the share of cost saved."""
+        start, means = self._means.get(self._baseline), self._means.get(configuration)
+        if start is None or means is None:
+            return -math.inf
+        gain = means.get("success", 0.0) - start.get("success", 0.0)
+        for name, value in means.items():
+            if name != "success" and start[name] > 0:
+                gain += 0.5 * (1 - value / start[name]) / max(1, len(means) - 1)
+        return -math.inf if math.isnan(gain) else gain
 
 
 def _quiet_study(objectives: Mapping[str, str], seed: int) -> optuna.study.Study:

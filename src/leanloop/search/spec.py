@@ -82,8 +82,8 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         suite: The tasks.
         models: The study's own names for its models; the first acts by default.
         baseline: The configuration to beat, as lever settings.
-        levers: The levers to search, each with the settings to try; an empty
-            list takes the lever's own.
+        levers: The levers to search, each with the settings to try beside the
+            baseline's; an empty list takes off and the lever's own.
         references: Name to settings that differ from the baseline: shown beside
             the result on the holdout, such as the larger model alone.
         objectives: ``success`` and any of usd, latency_s, tokens, tool_calls.
@@ -133,7 +133,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Configuration({n: self._setting(n, v, where) for n, v in flat.items()})
 
     def space(self) -> dict[str, tuple[Setting, ...]]:
-        """Lever to the settings to try, ``off`` among them, in pipeline order.
+        """Lever to the settings to try beside the baseline's, in pipeline order.
 
         Raises:
             BadInputError: A lever or a setting is unknown.
@@ -161,7 +161,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"levers.{name}", "name the settings to try; it has none of its own"
             )
         checked = [self._setting(name, v, "levers") for v in (values or own)]
-        return tuple(dict.fromkeys([OFF, *checked]))
+        return tuple(dict.fromkeys(checked if values else [OFF, *checked]))
 
     def _setting(self, name: str, value: object, where: str) -> Setting:
         domain = find_lever(name, where).card.domain

@@ -35,6 +35,7 @@ from leanloop.search.result import (
 from leanloop.search.runtable import RunTable
 from leanloop.search.spec import StudySpec, check_study, read_study
 from leanloop.search.steps import cost_by_step
+from leanloop.stats.interval import Interval
 from leanloop.store.protocol import Store, StudyRecord
 from leanloop.suites.builtin import build_suite
 from leanloop.suites.protocol import Suite
@@ -293,15 +294,17 @@ class _Search:
         return means["success"] < floor, cost * n / solved
 
     def _recommend(self, members: Mapping[Configuration, Member]) -> tuple[Member | None, str]:
-        """The first finalist, in the order of the search, that the holdout confirms."""
-        for configuration in self.finalists:
-            member = members.get(configuration)
-            if member is None or member.verdict is None or not _solves(member):
-                continue
-            sentence = member.verdict.sentence
-            if sentence in CONFIRMED:
-                return member, f"{sentence} on {member.verdict.success.n} holdout tasks"
-        return None, "no configuration was shown to be cheaper and not worse: keep the baseline"
+        """Of the finalists that the holdout confirms, the one that pays least for a solved task."""
+        confirmed = [
+            m
+            for m in map(members.get, self.finalists)
+            if m and m.verdict and m.verdict.sentence in CONFIRMED and _solves(m)
+        ]
+        if not confirmed:
+            return None, "no configuration was shown to be cheaper and not worse: keep the baseline"
+        best = min(confirmed, key=lambda m: _per_solved(m, self.rule.cost))
+        n = best.holdout.success.n if best.holdout else 0
+        return best, f"{best.verdict.sentence if best.verdict else ''} on {n} holdout tasks"
 
     def _room(self, configuration: Configuration, more: int) -> bool:
         budget = self.spec.budget
@@ -351,6 +354,15 @@ class _Search:
 def _solves(member: Member) -> bool:
     """Whether it solved anything on the holdout: no worse than nothing recommends nobody."""
     return member.holdout is not None and bool(member.holdout.success.mean)
+
+
+def _per_solved(member: Member, axis: str) -> float:
+    """What the member pays on a cost axis for a task that it solves, on the holdout."""
+    found = member.holdout
+    if found is None or not found.success.mean:
+        return math.inf
+    cost: Interval = getattr(found, axis)
+    return math.inf if cost.mean is None else cost.mean / found.success.mean
 
 
 def _dropped(dropped: Dropped) -> DroppedMember:
