@@ -11,8 +11,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
+from rich.progress_bar import ProgressBar
 
 from leanloop.core.errors import BadInputError
+from leanloop.models.weights import Progress as FetchProgress
 from leanloop.report.html import write_report
 from leanloop.report.terminal import TerminalObserver, show_result
 from leanloop.search.result import Result
@@ -40,11 +42,17 @@ def errors_console() -> Console:
     return Console(stderr=True)
 
 
-def tell_fetch(console: Console) -> Any:  # noqa: ANN401 - a callback
-    """Tells how far a download of weights is, a line a part."""
+def tell_fetch(console: Console) -> FetchProgress:
+    """Shows how far a download of weights is: a bar on a terminal, a line a part elsewhere."""
+    bar = ProgressBar(total=1, width=30)
 
     def tell(what: str, done: int, total: int) -> None:
-        console.print(f"{what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB", highlight=False)
+        bar.update(done, total)
+        line = f"{what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        if console.is_terminal:
+            console.print(bar, line, end="\n" if done >= total else "\r", highlight=False)
+        else:
+            console.print(line, highlight=False, soft_wrap=True)
 
     return tell
 
