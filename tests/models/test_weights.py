@@ -60,7 +60,7 @@ def index(tmp_path, monkeypatch) -> Index:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
     monkeypatch.setitem(KNOWN, "tiny", TINY)
-    monkeypatch.setattr(module.subprocess, "run", found.run)
+    monkeypatch.setattr("leanloop.models.weights.subprocess.run", found.run)
     monkeypatch.setattr(module, "_has_hub", lambda: False)
     return found
 
