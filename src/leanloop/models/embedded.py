@@ -101,7 +101,11 @@ class EmbeddedModel:
         return await asyncio.to_thread(self._complete, request)
 
     async def load(self) -> None:
-        """Load the weights now instead of with the first request."""
+        """Load the weights now instead of with the first request.
+
+        Raises:
+            BadInputError: The file is not a model that llama.cpp can load.
+        """
         await asyncio.to_thread(self._load)
 
     async def close(self) -> None:
@@ -117,7 +121,10 @@ class EmbeddedModel:
 
     def _load(self) -> xllamacpp.Server:
         if self._server is None:
-            self._server = xllamacpp.Server(self._parameters())
+            try:
+                self._server = xllamacpp.Server(self._parameters())
+            except (RuntimeError, ValueError) as error:
+                raise BadInputError(str(self._path), "llama.cpp cannot load it") from error
         return self._server
 
     def _parameters(self) -> xllamacpp.CommonParams:
@@ -137,10 +144,7 @@ class EmbeddedModel:
 
     def _complete(self, request: Request) -> Response:
         with _MACHINE:
-            try:
-                server = self._load()
-            except (RuntimeError, ValueError) as error:
-                raise BadInputError(str(self._path), "llama.cpp cannot load it") from error
+            server = self._load()
             start = time.perf_counter()
             if request.tools:
                 reply = server.handle_completions(completion_body(request))

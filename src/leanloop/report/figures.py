@@ -78,7 +78,7 @@ def frontier_figure(points: Sequence[Point], axis: str) -> str:
 
 def lever_figure(effects: Sequence[LeverEffect]) -> str:
     """Each lever alone: difference of success, and ratio of the dollars, against the baseline."""
-    figure, (left, right) = _two(8.6, 1.2 + 0.34 * len(effects))
+    figure, (left, right) = _two(8.6, 1.7 + 0.4 * len(effects))
     names = [f"{e.lever} = {e.setting}" for e in effects]
     rows = range(len(effects))
     for axes, intervals, zero in (
@@ -120,7 +120,7 @@ def steps_figure(steps: Sequence[StepCost]) -> str:
     axes.set_xlabel("step")
     axes.set_ylabel("tokens a run")
     axes.set_xticks(numbers)
-    axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+    figure.legend(frameon=False, labelcolor=INK, fontsize=9, loc="outside upper left", ncols=3)
     return _svg(figure)
 
 

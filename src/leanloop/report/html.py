@@ -94,10 +94,11 @@ def _toml(member: Member) -> str:
 def _rows(result: Result) -> list[tuple[str, str, Member]]:
     """Label, kind and member of everything that is shown, each once."""
     rows = [("baseline", "baseline", result.baseline)]
+    shown_below = {m.id for m in result.references.values()}
     for member in result.frontier:
         if member.id == result.recommended:
             rows.insert(1, ("recommended", "recommended", member))
-        elif member.id != result.baseline.id:
+        elif member.id != result.baseline.id and member.id not in shown_below:
             rows.append((member.id, "frontier", member))
     return rows + [(name, "reference", m) for name, m in result.references.items()]
 

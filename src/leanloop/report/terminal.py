@@ -116,10 +116,11 @@ def _holdout_table(result: Result) -> Table:
 
 def _rows(result: Result) -> list[tuple[str, Member]]:
     rows = [("baseline", result.baseline)]
+    shown_below = {m.id for m in result.references.values()}
     for member in result.frontier:
         if member.id == result.recommended:
             rows.insert(1, ("recommended", member))
-        elif member.id != result.baseline.id:
+        elif member.id != result.baseline.id and member.id not in shown_below:
             rows.append((member.id, member))
     return rows + list(result.references.items())
 

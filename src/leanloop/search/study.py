@@ -236,7 +236,7 @@ class _Search:
             frontier=tuple(members.values()),
             recommended=recommended.id if recommended else None,
             recommendation=why,
-            references={n: self._member(c, None) for n, c in self.references.items()},
+            references={n: self._member(c, contenders.get(c)) for n, c in self.references.items()},
             levers=tuple(self._effects()),
             dropped=tuple(_dropped(d) for d in self.contest.dropped),
             steps=cost_by_step(self._runs_of(self.baseline, self.search_tasks), self.study.prices),
