@@ -181,3 +181,25 @@ def test_kill_9_loses_no_run_and_repeats_none(tmp_path):
     assert [m.id for m in other.frontier] == [m.id for m in result.frontier]
     assert other.recommended == result.recommended
     assert other.baseline.search.success == result.baseline.search.success
+
+
+def test_an_interrupt_says_that_nothing_is_lost(tmp_path):
+    write_study(tmp_path)
+    command = [sys.executable, "-m", "leanloop", "optimize", str(tmp_path / "study.toml")]
+    command += ["--store", str(tmp_path / "store.sqlite")]
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {"COINS_SLEEP_S": "0.01"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while recorded(tmp_path) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "finished runs are kept, run it again to go on" in said
+    assert "Traceback" not in said
+    assert recorded(tmp_path) >= 3

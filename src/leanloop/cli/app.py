@@ -30,6 +30,3 @@ def main() -> None:
     except BadInputError as error:
         sys.stderr.write(f"leanloop: {error}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("leanloop: stopped; finished runs are kept, run it again to go on\n")
-        sys.exit(130)

@@ -75,6 +75,9 @@ def run_study(study: Study, store_file: Path, *, as_json: bool) -> Result:
         store.save_result(study.spec.name, msgspec.json.encode(result))
     except BaseExceptionGroup as group:
         raise _bad_input(group) from None
+    except KeyboardInterrupt:
+        console.print("leanloop: stopped; finished runs are kept, run it again to go on")
+        raise typer.Exit(130) from None
     finally:
         store.close()
     page = store_file.parent / f"{study.spec.name}.html"
