@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from leanloop.report.html import write_report
-from tests.report.results import result
+from tests.report.results import bare, hostile, result
 
 FLAGS = [
     "--no-sandbox",
@@ -21,6 +21,31 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+HEADINGS = [
+    "Frontier",
+    "The recommended configuration",
+    "Lever by lever",
+    "Where the baseline's cost goes",
+    "What the search cost",
+    "Dropped in the race",
+    "How these figures came to be",
+]
+CUT_OFF = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
+  const edge = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll('text')].filter(text => {
+    const box = text.getBoundingClientRect();
+    return box.left < edge.left - 1 || box.right > edge.right + 1
+      || box.top < edge.top - 1 || box.bottom > edge.bottom + 1;
+  }).map(text => text.textContent);
+})"""
+OVERLAPPING = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
+  const boxes = [...svg.querySelectorAll('text')].map(text => [text, text.getBoundingClientRect()]);
+  return boxes.flatMap(([a, p], i) => boxes.slice(i + 1).filter(([, q]) =>
+    Math.min(p.right, q.right) - Math.max(p.left, q.left) > 2
+    && Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 4
+  ).map(([b]) => `${a.textContent} and ${b.textContent}`));
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -43,29 +68,64 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 1200), ("light", 390)])
-def test_the_report_is_seen(browser, page_file, tmp_path, scheme, width):
-    page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
-    asked: list[str] = []
-    wrong: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(page_file.as_uri())
-    assert page.get_by_role("heading", level=1).inner_text() == "Study plain"
-    assert page.get_by_role("heading", level=2).count() == 6
-    assert asked == [page_file.as_uri()]
+@pytest.fixture
+def open_page(browser):
+    """Opens a page without a network; fails on what the browser complains of or asks for."""
+    opened, asked, wrong = [], [], []
+
+    def go(path: Path, scheme: str, width: int):
+        page = browser.new_page(
+            color_scheme=scheme, viewport={"width": width, "height": 900}, offline=True
+        )
+        opened.append(page)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(path.as_uri())
+        return page
+
+    yield go
+    for page in opened:
+        page.close()
     assert wrong == []
+    assert all(address.startswith("file:") for address in asked)
+    assert len(asked) == len(opened)
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_is_seen(open_page, page_file, tmp_path, scheme, width):
+    page = open_page(page_file, scheme, width)
+    assert page.title() == "leanloop: plain"
+    assert page.get_by_role("heading", level=1).inner_text() == "Study plain"
+    assert page.get_by_role("heading", level=2).all_inner_texts() == HEADINGS
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    plots = page.locator("figure svg")
-    assert plots.count() == 6
+    plots = page.get_by_role("img")
+    assert plots.count() == 9
     for i in range(plots.count()):
         box = plots.nth(i).bounding_box()
         assert box is not None
-        assert box["width"] > 200
-        assert box["height"] > 80
+        assert box["width"] > 300
+        assert box["height"] > 150
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(22, 22, 22)" if scheme == "dark" else "rgb(255, 255, 255)")
     shot = page.screenshot(path=str(tmp_path / f"{scheme}-{width}.png"), full_page=True)
-    assert len(shot) > 20_000
-    page.close()
+    # A page of one colour packs to a few kilobytes.
+    assert len(shot) > 60_000
+
+
+@pytest.mark.parametrize("found", [result(frontier=40), hostile(), bare()], ids=["40", "bad", "1"])
+def test_an_ugly_result_stays_inside_a_phone(open_page, tmp_path, found):
+    path = tmp_path / "report.html"
+    write_report(found, path)
+    page = open_page(path, "light", 390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.get_by_role("heading", level=1).inner_text() == f"Study {found.study}"
+    page.screenshot(path=str(tmp_path / "page.png"), full_page=True)
+
+
+def test_text_in_plots_is_whole_and_apart(open_page, page_file):
+    """No text is cut off by its plot, and no two labels lie on each other."""
+    page = open_page(page_file, "light", 1200)
+    assert page.evaluate(CUT_OFF) == []
+    assert page.evaluate(OVERLAPPING) == []
