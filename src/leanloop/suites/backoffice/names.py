@@ -57,5 +57,5 @@ EXAMPLE = Pool(
     cities=_words("Bergen Sintra Bruges Parma Dijon Linz Lund Galway"),
     products=_words("sofa mirror carpet shelf bench stool cabinet mattress"),
     customers=_words("Polaris Quasar Rivoli Solstice Tundra"),
-    first_number=200,
+    first_number=3000,
 )
