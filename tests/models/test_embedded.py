@@ -6,7 +6,16 @@ import pytest
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError, ModelError
-from leanloop.core.message import Request, SystemMessage, ToolSpec, UserMessage
+from leanloop.core.message import (
+    AssistantMessage,
+    Request,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+    ToolSpec,
+    UserMessage,
+    with_messages,
+)
 from leanloop.core.run import Status
 from leanloop.core.task import Split
 from leanloop.levers.builtin import all_levers
@@ -16,6 +25,7 @@ from leanloop.models.endpoint import Endpoint
 from leanloop.models.openai_compatible import OpenAICompatible
 from leanloop.models.weights import obtain
 from leanloop.suites.backoffice.suite import BackofficeOptions, BackofficeSuite
+from tests.models.conformance import ModelConformance
 
 PARAMETERS = {
     "type": "object",
@@ -33,6 +43,10 @@ def model():
     )
     yield found
     found._server = None
+
+
+class TestEmbeddedModel(ModelConformance):
+    pass
 
 
 async def test_a_call_is_forced_into_the_tools_schema(model):
@@ -57,6 +71,21 @@ async def test_the_same_request_gives_the_same_reply_from_the_cache(model):
     assert again.tokens.cache_read_tokens > 0.9 * again.tokens.input_tokens
 
 
+async def test_a_conversation_that_grows_computes_what_is_new(model):
+    first = Request("m", ASK, (WEATHER,), max_output_tokens=60)
+    response = await model.complete(first)
+    (call,) = response.message.tool_calls
+    result = ToolMessage(call.call_id, call.name, '{"kelvin": 271}')
+    grown = with_messages(first, (*ASK, response.message, result))
+    tokens = (await model.complete(grown)).tokens
+    before = response.tokens.input_tokens
+    assert before is not None
+    assert tokens.cache_read_tokens is not None
+    assert tokens.uncached_input_tokens is not None
+    assert tokens.cache_read_tokens >= 0.9 * before
+    assert 0 < tokens.uncached_input_tokens < 60
+
+
 async def test_forbidden_calls_are_not_made_and_keep_the_prefix(model):
     await model.complete(Request("m", ASK, (WEATHER,), max_output_tokens=60))
     request = Request("m", ASK, (WEATHER,), tools_allowed=False, max_output_tokens=40)
@@ -72,6 +101,17 @@ async def test_text_without_tools(model):
     response = await model.complete(request)
     assert response.message.text
     assert response.message.tool_calls == ()
+
+
+async def test_a_conversation_with_calls_is_summed_up_without_tools(model):
+    call = ToolCall("c", "get_weather", {"city": "Oslo", "unit": "kelvin"})
+    past = (AssistantMessage(tool_calls=(call,)), ToolMessage("c", "get_weather", "271"))
+    asked = (*ASK, *past, UserMessage("Sum up what is known so far."))
+    response = await model.complete(Request("m", asked, max_output_tokens=12))
+    assert response.message.text
+    assert response.message.tool_calls == ()
+    assert response.tokens.output_tokens is not None
+    assert 0 < response.tokens.output_tokens <= 12
 
 
 async def test_too_long_a_conversation_is_the_configurations_own_fault(model):
@@ -114,6 +154,8 @@ async def test_an_agent_solves_a_task(model):
     run = await agent.run(settings, suite.tasks(Split.SEARCH)[0])
     assert run.status is Status.FINISHED
     assert run.success == 1.0
+    assert run.usage.model_calls >= 1
     assert run.usage.tool_calls >= 1
+    assert all(call.latency_s > 0 for call in run.model_calls)
     assert run.usage.tokens.cache_read_tokens
     assert 0 < run.critical_path_s <= run.wall_s

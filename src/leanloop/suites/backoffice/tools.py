@@ -115,7 +115,7 @@ class Backoffice:
             return _result(call, self.carry_out(call.name, call.arguments))
         except KeyError as error:
             return _result(call, f"argument {error} is missing", error=True)
-        except LookupError as error:
+        except (LookupError, UnicodeEncodeError) as error:
             return _result(call, str(error), error=True)
 
     def verify(self, answer: str | None) -> float:
