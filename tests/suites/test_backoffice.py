@@ -63,7 +63,7 @@ def test_every_task_is_solved_by_its_own_steps(task):
 def test_the_next_best_answer_is_wrong(task):
     with opened(task) as (environment, draft):
         if draft.answer.isdigit():
-            near = (str(int(draft.answer) + 1), str(int(draft.answer) - 1))
+            near: tuple[str, ...] = (str(int(draft.answer) + 1), str(int(draft.answer) - 1))
         else:
             near = (*draft.rivals, f"{draft.answer} or {(draft.rivals or ('both',))[0]}")
         assert near
