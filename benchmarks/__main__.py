@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import parallel_slots
+from benchmarks import coverage, judging, parallel_slots
 
 if __name__ == "__main__":
+    judging.main()
+    coverage.main()
     parallel_slots.main()

@@ -9,7 +9,20 @@ import typer
 
 from leanloop.core.errors import BadInputError
 
-COMMANDS = ("demo", "optimize", "run", "report", "levers", "models", "suites", "doctor")
+COMMANDS = (
+    "demo",
+    "optimize",
+    "run",
+    "report",
+    "frontier",
+    "compare",
+    "gate",
+    "explain",
+    "levers",
+    "models",
+    "suites",
+    "doctor",
+)
 
 app = typer.Typer(
     name="leanloop",
@@ -20,9 +33,16 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def leanloop() -> None:
+    """Find the cheapest configuration of an LLM agent that still does its job."""
+
+
 def main() -> None:
     """Run a command; bad input is one line on standard error and exit code 2."""
-    for name in COMMANDS:
+    # The commands that were not asked for are not loaded: a start costs what it has to.
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    for name in (asked,) if asked in COMMANDS else COMMANDS:
         command = import_module(f"leanloop.cli.{name}")
         app.command(name, help=command.__doc__)(getattr(command, name))
     try:

@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from leanloop.cli.options import JsonOption, StoreOption, run_study, store_path
+from leanloop.cli.options import JsonOption, StoreOption, store_path
+from leanloop.cli.studies import run_study
 from leanloop.search.spec import Budget, SearchPlan, StudySpec, SuiteSpec, read_study
 from leanloop.search.study import Study
 

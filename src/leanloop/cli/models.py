@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from leanloop.cli.options import JsonOption, emit, errors_console, tell_fetch
+from leanloop.cli.options import JsonOption, emit, errors_console
+from leanloop.cli.studies import tell_fetch
 from leanloop.core.errors import BadInputError
 from leanloop.models.builtin import BUILT_IN
 from leanloop.models.weights import KNOWN, locate, obtain

@@ -1,8 +1,7 @@
-"""Options that several commands take, and how a study is run behind them."""
+"""Options that several commands take."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -11,15 +10,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress_bar import ProgressBar
-
-from leanloop.core.errors import BadInputError
-from leanloop.models.weights import Progress as FetchProgress
-from leanloop.report.html import write_report
-from leanloop.report.terminal import TerminalObserver, show_result
-from leanloop.search.result import Result
-from leanloop.search.study import Study
-from leanloop.store.sql import SqlStore
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 StoreOption = Annotated[
@@ -40,82 +30,3 @@ def emit(document: Any) -> None:  # noqa: ANN401 - whatever msgspec can encode
 def errors_console() -> Console:
     """Standard error, for progress and logs."""
     return Console(stderr=True)
-
-
-def tell_fetch(console: Console) -> FetchProgress:
-    """Shows how far a download of weights is: a bar on a terminal, a line a part elsewhere."""
-    bar = ProgressBar(total=1, width=30)
-
-    def tell(what: str, done: int, total: int) -> None:
-        bar.update(done, total)
-        line = f"{what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
-        if console.is_terminal:
-            console.print(bar, line, end="\n" if done >= total else "\r", highlight=False)
-        else:
-            console.print(line, highlight=False, soft_wrap=True)
-
-    return tell
-
-
-def run_study(study: Study, store_file: Path, *, as_json: bool) -> Result:
-    """Run a study to its result; print it, keep it, and write its report beside the store."""
-    console = errors_console()
-    store = SqlStore(store_file)
-
-    async def go(observer: TerminalObserver) -> Result:
-        try:
-            return await study.optimize(store, observer)
-        finally:
-            await study.close()
-
-    try:
-        study.load_models(tell_fetch(console))
-        with TerminalObserver(console) as observer:
-            result = asyncio.run(go(observer))
-        store.save_result(study.spec.name, msgspec.json.encode(result))
-    except BaseExceptionGroup as group:
-        raise _bad_input(group) from None
-    except KeyboardInterrupt:
-        console.print("leanloop: stopped; finished runs are kept, run it again to go on")
-        raise typer.Exit(130) from None
-    finally:
-        store.close()
-    page = store_file.parent / f"{study.spec.name}.html"
-    write_report(result, page)
-    if as_json:
-        emit(result)
-    else:
-        show_result(Console(), result)
-    console.print(f"Report: {page}", highlight=False, soft_wrap=True)
-    return result
-
-
-def saved_result(name: str, store_file: Path) -> Result:
-    """What a study found last.
-
-    Raises:
-        BadInputError: There is no such store or study, or it has no result yet.
-    """
-    if not store_file.exists():
-        raise BadInputError(str(store_file), "no such store; --store names another")
-    store = SqlStore(store_file)
-    try:
-        raw, known = store.result(name), ", ".join(store.studies()) or "none"
-    finally:
-        store.close()
-    if raw is None:
-        raise BadInputError(
-            f"study {name!r} in {store_file}", f"has no result yet; studies there: {known}"
-        )
-    return msgspec.json.decode(raw, type=Result)
-
-
-def _bad_input(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The bad input in a group of errors, or else the group."""
-    matching = group.subgroup(BadInputError)
-    while isinstance(matching, BaseExceptionGroup):
-        first = matching.exceptions[0]
-        if not isinstance(first, BaseExceptionGroup):
-            return first
-        matching = first
-    return group

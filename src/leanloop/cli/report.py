@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from leanloop.cli.options import JsonOption, StoreOption, emit, saved_result, store_path
+from leanloop.cli.options import JsonOption, StoreOption, emit, store_path
+from leanloop.cli.studies import saved_result
 from leanloop.report.html import write_report
 
 NameArgument = Annotated[str, typer.Argument(metavar="STUDY", help="The study's name.")]

@@ -17,8 +17,8 @@ from leanloop.cli.options import (
     emit,
     errors_console,
     store_path,
-    tell_fetch,
 )
+from leanloop.cli.studies import tell_fetch
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError
 from leanloop.core.task import Split

@@ -9,7 +9,7 @@ import msgspec
 
 from leanloop.core.configuration import Configuration, Setting
 from leanloop.search.runtable import COLUMNS, RunTable
-from leanloop.stats.comparison import Verdict, paired_difference, paired_ratio, say
+from leanloop.stats.comparison import Verdict, judge, paired_difference, paired_ratio, say
 from leanloop.stats.interval import Interval, mean_interval, proportion_interval
 
 
@@ -163,8 +163,13 @@ def verdict(table: RunTable, a: Configuration, b: Configuration, rule: Rule) -> 
     left, right = table.values(a, common), table.values(b, common)
     success = paired_difference(left[:, 0], right[:, 0])
     ratios = {name: paired_ratio(left[:, i], right[:, i]) for i, name in enumerate(COLUMNS) if i}
-    sentence = say(success, ratios[rule.cost], rule.margin)
-    return Verdict(success=success, margin=rule.margin, sentence=sentence, **ratios)
+    return Verdict(
+        success=success,
+        margin=rule.margin,
+        sentence=say(success, ratios[rule.cost], rule.margin, rule.cost),
+        outcome=judge(success, ratios[rule.cost], rule.margin),
+        **ratios,
+    )
 
 
 def settings_of(configuration: Mapping[str, Setting]) -> dict[str, Setting]:

@@ -10,7 +10,7 @@ import numpy as np
 from leanloop.core.configuration import Configuration
 from leanloop.core.run import Run
 from leanloop.pricing.cost import AXES, PriceBook
-from leanloop.stats.interval import Floats
+from leanloop.stats.resampling import Floats
 
 COLUMNS = ("success", *AXES)
 

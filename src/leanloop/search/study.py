@@ -40,9 +40,6 @@ from leanloop.store.protocol import Store, StudyRecord
 from leanloop.suites.builtin import build_suite
 from leanloop.suites.protocol import Suite
 
-CONFIRMED = ("cheaper and better", "cheaper and not worse", "better, about the same cost")
-"""Verdicts on the holdout with which a finalist is recommended."""
-
 SAFETY = 1.1
 """What is kept for the holdout, over what it is expected to take."""
 
@@ -298,7 +295,7 @@ class _Search:
         confirmed = [
             m
             for m in map(members.get, self.finalists)
-            if m and m.verdict and m.verdict.sentence in CONFIRMED and _solves(m)
+            if m and m.verdict and m.verdict.worth_it and _solves(m)
         ]
         if not confirmed:
             return None, "no configuration was shown to be cheaper and not worse: keep the baseline"

@@ -2,46 +2,114 @@
 
 from __future__ import annotations
 
+import enum
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from leanloop.stats.interval import LEVEL, Floats, Interval, resample_weights
+from leanloop.stats.interval import Interval, mean_spread, ratio_intervals
+from leanloop.stats.resampling import Floats, Sample, sample_of
+from leanloop.stats.student import POWER, Z, t_quantile
 
-PRIOR = 1.0
-"""Imagined tasks added to success in each direction, so that few tasks never look certain."""
+PRIOR = 2
+"""Imagined tasks added to a difference of success, one won by each side, so that few tasks
+never look certain."""
 
 
-def paired_difference(a: Floats, b: Floats) -> Interval:
+def paired_difference(
+    a: Floats, b: Floats, sample: Sample | None = None, swing: float = 1.0
+) -> Interval:
     """Mean of ``b - a`` over tasks, with an interval that small samples cannot shrink to nothing.
 
-    Two imagined tasks, one won by each side, are added before a normal
-    interval is taken (Agresti and Min 2005, for matched pairs); the mean is
-    that of the real tasks.
+    Two imagined tasks, one won by each side, are added before a Student's t
+    interval is taken (Agresti and Min 2005, for matched pairs, with t in place
+    of the normal); the mean is that of the real tasks. Tasks in clusters have
+    the error of ``mean_spread``.
+
+    Args:
+        a: Success of the first, shape (tasks,), 0 to 1.
+        b: Success of the second on the same tasks.
+        sample: Which tasks belong together; each alone when None.
+        swing: What an imagined task is won by: 1 for one configuration against
+            another.
     """
     n = len(a)
-    if n == 0:
-        return Interval(None, None, None, 0)
-    difference = b - a
-    padded = np.concatenate([difference, [PRIOR, -PRIOR]])
-    half = 1.959964 * float(padded.std(ddof=1)) / float(np.sqrt(len(padded)))
-    middle = float(padded.mean())
-    return Interval(float(difference.mean()), max(-1.0, middle - half), min(1.0, middle + half), n)
-
-
-def paired_ratio(a: Floats, b: Floats, seed: int = 0) -> Interval:
-    """Ratio of the mean cost of ``b`` to that of ``a``; tasks resampled together."""
-    n = len(a)
-    if n == 0 or not (np.isfinite(a).all() and np.isfinite(b).all()) or a.mean() <= 0:
+    if n == 0 or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return Interval(None, None, None, n)
-    ratio = float(b.mean() / a.mean())
-    if n == 1:
-        return Interval(ratio, None, None, 1)
-    weights = resample_weights(n, seed)
-    below = weights @ a
-    ratios = np.divide(weights @ b, below, out=np.full(len(weights), np.inf), where=below > 0)
-    low, high = np.quantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(ratio, float(low), float(high), n)
+    mean = float((b - a).mean())
+    spread = mean_spread(b - a, sample or sample_of(n))
+    if spread is None:
+        return Interval(mean, -1.0, 1.0, n)
+    size = n + PRIOR
+    middle = mean * n / size
+    imagined = PRIOR * swing**2 + mean * mean * n * PRIOR / size
+    half = t_quantile(spread.freedom) * math.sqrt(n * n * spread.variance + imagined) / size
+    return Interval(mean, max(-1.0, middle - half), min(1.0, middle + half), n)
+
+
+def paired_standard_error(a: Floats, b: Floats, sample: Sample | None = None) -> float | None:
+    """Standard error of the mean of ``b - a``; None below two units."""
+    if not np.isfinite(b - a).all():
+        return None
+    spread = mean_spread(b - a, sample or sample_of(len(a)))
+    return None if spread is None else math.sqrt(spread.variance)
+
+
+def paired_ratio(a: Floats, b: Floats, sample: Sample | None = None) -> Interval:
+    """Ratio of the mean cost of ``b`` to that of ``a``; see ``ratio_intervals``."""
+    return ratio_intervals(b[None, :], a[None, :], sample or sample_of(len(a)))[0]
+
+
+def mcnemar(a: Floats, b: Floats) -> float | None:
+    """Exact two-sided p value that two configurations solve alike (McNemar 1947, binomial form).
+
+    Returns:
+        None unless every score is 0 or 1 and there is a task.
+    """
+    if not len(a) or not np.isin(np.concatenate([a, b]), (0.0, 1.0)).all():
+        return None
+    wins, losses = int((b > a).sum()), int((b < a).sum())
+    together = wins + losses
+    tail = sum(math.comb(together, k) for k in range(min(wins, losses) + 1))
+    return min(1.0, float(2 * tail / 2**together))
+
+
+def tasks_to_show_not_worse(difference: Interval, error: float | None, margin: float) -> int | None:
+    """Tasks with which "not worse" would be shown four times in five.
+
+    The truth is taken to be what was seen, or no difference where the second
+    looked better: a lucky sample must not promise a quick answer.
+
+    Returns:
+        None where it cannot be said, or where what was seen is no better than
+        minus the margin and no number of tasks would do.
+    """
+    if difference.mean is None or error is None or difference.n < 2:
+        return None
+    room = min(difference.mean, 0.0) + margin
+    if room <= 0:
+        return None
+    # Two imagined tasks again: a spread of nothing in a small sample is not known to be nothing.
+    variance = (error**2 * difference.n**2 + PRIOR) / (difference.n + PRIOR)
+    return max(math.ceil(variance * ((Z + POWER) / room) ** 2), 2)
+
+
+def tasks_to_show_cheaper(ratio: Interval) -> int | None:
+    """Tasks with which a cost would be shown lower, or higher, four times in five."""
+    if not ratio.mean or not ratio.low or ratio.high is None or ratio.mean == 1 or ratio.n < 2:
+        return None
+    error = (math.log(ratio.high) - math.log(ratio.low)) / (2 * Z)
+    return max(math.ceil(ratio.n * (error * (Z + POWER) / math.log(ratio.mean)) ** 2), 2)
+
+
+class Outcome(enum.StrEnum):
+    """What a comparison shows."""
+
+    CHEAPER = "cheaper and not worse"
+    WORSE = "cheaper but worse"
+    NOT_SHOWN = "not shown"
+    DEARER = "dearer"
 
 
 @dataclass(frozen=True)
@@ -55,7 +123,8 @@ class Verdict:
         tokens: Paired ratio of tokens.
         tool_calls: Paired ratio of tool calls.
         margin: Success that may be lost before it counts as worse.
-        sentence: The verdict in words.
+        sentence: What is shown, in words.
+        outcome: What is shown.
     """
 
     success: Interval
@@ -65,22 +134,61 @@ class Verdict:
     tool_calls: Interval
     margin: float
     sentence: str
+    outcome: Outcome = Outcome.NOT_SHOWN
+
+    @property
+    def worth_it(self) -> bool:
+        """Whether it is shown cheaper and not worse, or better and not shown dearer."""
+        better = self.success.low is not None and self.success.low > 0
+        return self.outcome is Outcome.CHEAPER or (better and self.outcome is Outcome.NOT_SHOWN)
 
     @property
     def not_worse(self) -> bool:
         """Whether success is shown to be no worse than the baseline's less the margin."""
-        return self.success.low is not None and self.success.low > -self.margin
+        return not_worse(self.success, self.margin)
 
 
-def say(success: Interval, usd: Interval, margin: float) -> str:
-    """One sentence: cheaper and not worse, cheaper but worse, not shown, or dearer."""
-    if success.low is None or success.high is None or usd.low is None or usd.high is None:
-        return "not shown: no common tasks with known cost"
-    if usd.low > 1 or usd.high >= 1:
-        cost = "dearer" if usd.low > 1 else "about the same cost"
-        return f"better, {cost}" if success.low > 0 else ("dearer" if usd.low > 1 else "not shown")
-    if success.low > -margin:
-        return "cheaper and better" if success.low > 0 else "cheaper and not worse"
-    if success.high < 0:
-        return "cheaper but worse"
-    return f"cheaper; not worse by {margin:.0%} is not shown with {success.n} tasks"
+def not_worse(success: Interval, margin: float) -> bool:
+    """Whether the whole interval lies above minus the margin."""
+    return success.low is not None and success.low > -margin
+
+
+def judge(success: Interval, cost: Interval, margin: float) -> Outcome:
+    """What the difference of success and the ratio of one cost show together."""
+    if success.low is None or success.high is None or cost.low is None:
+        return Outcome.NOT_SHOWN
+    if cost.low > 1:
+        return Outcome.DEARER
+    if cost.high is None or cost.high >= 1:
+        return Outcome.NOT_SHOWN
+    if not_worse(success, margin):
+        return Outcome.CHEAPER
+    return Outcome.WORSE if success.high < 0 else Outcome.NOT_SHOWN
+
+
+def say(success: Interval, cost: Interval, margin: float, noun: str = "cost") -> str:
+    """The outcome in one sentence, and where it is not shown, what is missing."""
+    outcome = judge(success, cost, margin)
+    if success.n == 0:
+        return f"{outcome}: no common task"
+    if success.mean is None:
+        return f"{outcome}: success is unknown on some tasks"
+    better = success.low is not None and success.low > 0
+    if outcome is Outcome.CHEAPER:
+        return f"{outcome}, and better" if better else str(outcome)
+    if outcome is Outcome.DEARER:
+        return f"{outcome}, and better" if better else str(outcome)
+    if outcome is Outcome.WORSE:
+        return str(outcome)
+    return f"{outcome}: {_missing(success, cost, margin, noun)}"
+
+
+def _missing(success: Interval, cost: Interval, margin: float, noun: str) -> str:
+    tasks = f"{success.n} task" if success.n == 1 else f"{success.n} tasks"
+    if cost.mean is None:
+        return f"{noun} unknown"
+    cheaper = cost.high is not None and cost.high < 1
+    if not cheaper:
+        better = "better, at " if success.low is not None and success.low > 0 else ""
+        return f"{better}neither lower nor higher {noun} with {tasks}"
+    return f"cheaper, but not worse by {100 * margin:g} points is not shown with {tasks}"

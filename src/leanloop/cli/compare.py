@@ -1,0 +1,56 @@
+"""Compare two configurations of a run table, paired by task."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from leanloop.cli.options import JsonOption, StoreOption, emit
+from leanloop.cli.run_tables import (
+    CostOption,
+    MarginOption,
+    RunsArgument,
+    SeedOption,
+    SelectOption,
+    Source,
+    StudyOption,
+    TableSplitOption,
+    WhereOption,
+)
+from leanloop.core.task import Split
+from leanloop.judging.comparison import Terms
+from leanloop.judging.comparison import compare as compare_configurations
+from leanloop.judging.reading import Selection
+from leanloop.report.judged_terminal import show_comparison
+
+AOption = Annotated[
+    str, typer.Option("--a", help="What is compared with: its name, or an end of it.")
+]
+BOption = Annotated[str, typer.Option("--b", help="What is judged.")]
+
+
+def compare(
+    runs: RunsArgument,
+    a: AOption,
+    b: BOption,
+    select: SelectOption = "*",
+    where: WhereOption = None,
+    margin: MarginOption = 0.02,
+    cost: CostOption = None,
+    seed: SeedOption = 0,
+    study: StudyOption = None,
+    split: TableSplitOption = Split.HOLDOUT,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare two configurations of a run table, paired by task."""
+    table = Source(runs, Selection(select, where), study, split, store).table()
+    with closing(table):
+        found = compare_configurations(table, a, b, Terms(margin, cost, seed))
+    if json:
+        emit(found)
+    else:
+        show_comparison(Console(), found)

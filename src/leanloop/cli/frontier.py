@@ -1,0 +1,95 @@
+"""Say which configurations of a run table are on the frontier, and how sure that is."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from leanloop.cli.options import JsonOption, StoreOption, emit
+from leanloop.cli.run_tables import (
+    RunsArgument,
+    SeedOption,
+    SelectOption,
+    Source,
+    StudyOption,
+    TableSplitOption,
+    WhereOption,
+)
+from leanloop.core.errors import BadInputError
+from leanloop.core.task import Split
+from leanloop.judging.frontier import Question, frontier_of
+from leanloop.judging.reading import Selection
+from leanloop.judging.run_table import AXES
+from leanloop.report.judged_terminal import show_frontier
+
+ObjectivesOption = Annotated[
+    str,
+    typer.Option(
+        "--objectives",
+        help="Such as success,usd,latency_s; success and the first cost if left out.",
+    ),
+]
+MinTasksOption = Annotated[
+    int, typer.Option("--min-tasks", min=1, help="Leave out configurations with fewer tasks.")
+]
+AtCostOption = Annotated[
+    float | None,
+    typer.Option("--at-cost", min=0, help="Ask for the best success at this mean cost or less."),
+]
+AtSuccessOption = Annotated[
+    float | None,
+    typer.Option("--at-success", min=0, max=1, help="Ask for the least cost at this success."),
+]
+WithinOption = Annotated[
+    str | None,
+    typer.Option("--within", help="Such as usd=0.5: also success when a run over it has failed."),
+]
+ReferenceOption = Annotated[
+    float | None,
+    typer.Option("--reference", min=0, help="Cost of the hypervolume's worst corner."),
+]
+
+
+def frontier(
+    runs: RunsArgument,
+    select: SelectOption = "*",
+    where: WhereOption = None,
+    objectives: ObjectivesOption = "",
+    min_tasks: MinTasksOption = 1,
+    at_cost: AtCostOption = None,
+    at_success: AtSuccessOption = None,
+    within: WithinOption = None,
+    reference: ReferenceOption = None,
+    seed: SeedOption = 0,
+    study: StudyOption = None,
+    split: TableSplitOption = Split.SEARCH,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say which configurations of a run table are on the frontier, and how sure that is."""
+    selection = Selection(select, where, _within(within))
+    table = Source(runs, selection, study, split, store).table()
+    names = tuple(o.strip() for o in objectives.split(",") if o.strip())
+    asked = Question(names, seed, min_tasks, at_cost, at_success, reference)
+    with closing(table):
+        answer = frontier_of(table, asked)
+    if json:
+        emit(answer)
+    else:
+        show_frontier(Console(), answer)
+
+
+def _within(text: str | None) -> tuple[str, float] | None:
+    if text is None:
+        return None
+    axis, _, bound = text.partition("=")
+    try:
+        value = float(bound)
+    except ValueError:
+        value = -1.0
+    if axis not in AXES or not value >= 0:
+        raise BadInputError("--within", f"takes AXIS=BOUND with one of {', '.join(AXES)}")
+    return axis, value

@@ -1,0 +1,136 @@
+"""The argument RUNS: a file, a study, or a store, and what to take from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from leanloop.cli.options import store_path
+from leanloop.core.errors import BadInputError
+from leanloop.core.task import Split
+from leanloop.judging.reading import READERS, Selection, read_runs
+from leanloop.judging.run_table import RunTable
+
+if TYPE_CHECKING:
+    from leanloop.store.sql import SqlStore
+
+WHOLE = Selection()
+STORE_SUFFIXES = (".sqlite", ".db", ".sqlite3")
+
+RunsArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUNS",
+        help="A CSV, Parquet or JSON lines file (or several, by a pattern with *), the name of a "
+        "study, or a store's file.",
+    ),
+]
+SelectOption = Annotated[
+    str,
+    typer.Option(
+        "--select",
+        help="SQL select list that names the columns: configuration, task, success (0 to 1), any "
+        "of usd, latency_s, tokens, tool_calls, steps, cluster, seed; every other one is a lever.",
+    ),
+]
+WhereOption = Annotated[
+    str | None, typer.Option("--where", help="SQL condition on the file's own columns.")
+]
+StudyOption = Annotated[
+    str | None, typer.Option("--study", help="Which study, where RUNS is a store with several.")
+]
+TableSplitOption = Annotated[Split | None, typer.Option("--split", help="Which tasks of a study.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of the resampling.")]
+MarginOption = Annotated[
+    float,
+    typer.Option("--margin", min=0, max=1, help="Success that may be lost, 0.02 is 2 points."),
+]
+CostOption = Annotated[
+    str | None, typer.Option("--cost", help="The cost axis that decides; the first when left out.")
+]
+PageOption = Annotated[
+    Path | None, typer.Option("--report", help="Also write one HTML file that works offline.")
+]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where runs are, as the command line says it.
+
+    Args:
+        runs: File, study or store.
+        selection: What to take from a file.
+        study: Which study of a store.
+        split: Which tasks of a study.
+        store: The store that studies are looked up in.
+    """
+
+    runs: str
+    selection: Selection = WHOLE
+    study: str | None = None
+    split: Split | None = None
+    store: Path | None = None
+
+    def table(self) -> RunTable:
+        """The runs.
+
+        Raises:
+            BadInputError: They cannot be read.
+        """
+        if self._is_file():
+            return read_runs(self.runs, self.selection)
+        # A file needs no database client, and a start costs what it has to.
+        from leanloop.search.stored_runs import table_of_study  # noqa: PLC0415
+
+        store, name = self._study()
+        try:
+            return table_of_study(store, name, self.split, self.selection.within)
+        finally:
+            store.close()
+
+    def ends(self) -> tuple[str | None, str | None]:
+        """Baseline and recommendation of a study; neither for a file."""
+        if self._is_file():
+            return None, None
+        from leanloop.search.stored_runs import ends_of_study  # noqa: PLC0415 - as above
+
+        store, name = self._study()
+        try:
+            return ends_of_study(store, name)
+        finally:
+            store.close()
+
+    def _is_file(self) -> bool:
+        suffixes = {s.lstrip(".").lower() for s in Path(self.runs).suffixes}
+        return "*" in self.runs or bool(suffixes & set(READERS))
+
+    def _study(self) -> tuple[SqlStore, str]:
+        path = Path(self.runs)
+        if path.suffix in STORE_SUFFIXES:
+            store = _open(path)
+            known = store.studies()
+            if self.study is None and len(known) != 1:
+                store.close()
+                some = ", ".join(known) or "none"
+                raise BadInputError("--study", f"{path} has {len(known)} studies; name one: {some}")
+            return store, self.study or known[0]
+        if path.exists():
+            kinds = ", ".join(READERS)
+            raise BadInputError(self.runs, f"not a kind of file that is read: {kinds}, sqlite")
+        file = store_path(self.store)
+        if not file.exists():
+            raise BadInputError(
+                self.runs, f"no such file, and no store at {file} to have a study of that name"
+            )
+        return _open(file), self.runs
+
+
+def _open(path: Path) -> SqlStore:
+    from leanloop.store.sql import SqlStore  # noqa: PLC0415 - as above
+
+    if not path.is_file():
+        raise BadInputError(str(path), "no such store")
+    return SqlStore(path)

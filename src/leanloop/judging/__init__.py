@@ -1,0 +1,1 @@
+"""Answers on a table of runs: frontier, comparison, gate, attribution."""
