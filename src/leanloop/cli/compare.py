@@ -6,9 +6,8 @@ from contextlib import closing
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from leanloop.cli.options import JsonOption, StoreOption, emit
+from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
 from leanloop.cli.run_tables import (
     CostOption,
     MarginOption,
@@ -53,4 +52,4 @@ def compare(
     if json:
         emit(found)
     else:
-        show_comparison(Console(), found)
+        show_comparison(answers_console(), found)

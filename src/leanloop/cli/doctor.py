@@ -8,10 +8,9 @@ import shutil
 import sys
 
 import typer
-from rich.console import Console
 
 from leanloop import __version__
-from leanloop.cli.options import JsonOption, emit
+from leanloop.cli.options import JsonOption, answers_console, emit
 from leanloop.core.errors import BadInputError
 from leanloop.models.weights import KNOWN, locate, weights_folder
 
@@ -24,7 +23,7 @@ def doctor(json: JsonOption = False) -> None:
     else:
         for check in checks:
             mark = "ok  " if check["ok"] else "no  "
-            Console().print(f"{mark}{check['what']}: {check['found']}", highlight=False)
+            answers_console().print(f"{mark}{check['what']}: {check['found']}", highlight=False)
     if not all(check["ok"] for check in checks):
         raise typer.Exit(1)
 

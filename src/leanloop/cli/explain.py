@@ -6,9 +6,8 @@ from contextlib import closing
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from leanloop.cli.options import JsonOption, StoreOption, emit
+from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
 from leanloop.cli.run_tables import (
     CostOption,
     MarginOption,
@@ -64,4 +63,4 @@ def explain(
     if json:
         emit(found)
     else:
-        show_attribution(Console(), found)
+        show_attribution(answers_console(), found)

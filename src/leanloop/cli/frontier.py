@@ -6,9 +6,8 @@ from contextlib import closing
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from leanloop.cli.options import JsonOption, StoreOption, emit
+from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
 from leanloop.cli.run_tables import (
     RunsArgument,
     SeedOption,
@@ -79,7 +78,7 @@ def frontier(
     if json:
         emit(answer)
     else:
-        show_frontier(Console(), answer)
+        show_frontier(answers_console(), answer)
 
 
 def _within(text: str | None) -> tuple[str, float] | None:

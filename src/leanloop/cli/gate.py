@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from leanloop.cli.options import JsonOption, StoreOption, emit
+from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
 from leanloop.cli.run_tables import (
     CostOption,
     MarginOption,
@@ -77,7 +76,7 @@ def gate(
     if json:
         emit(found)
     else:
-        show_gate(Console(), found)
+        show_gate(answers_console(), found)
     if not found.passed:
         raise typer.Exit(1)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from leanloop.cli.options import JsonOption, emit
+from leanloop.cli.options import JsonOption, answers_console, emit
 from leanloop.levers.builtin import all_levers, find_lever
 from leanloop.levers.protocol import Card
 
@@ -21,12 +20,12 @@ def levers(name: NameArgument = None, json: JsonOption = False) -> None:
     if json:
         emit([_document(c) for c in cards])
     elif name:
-        Console().print(_card(cards[0]), highlight=False, soft_wrap=True)
+        answers_console().print(_card(cards[0]), highlight=False, soft_wrap=True)
     else:
         table = Table("lever", "settings beside off", "acts on", "what it does")
         for card in sorted(cards, key=lambda c: c.name):
             table.add_row(card.name, str(card.domain), ", ".join(card.acts_on), card.summary)
-        Console().print(table)
+        answers_console().print(table)
 
 
 def _document(card: Card) -> dict[str, object]:

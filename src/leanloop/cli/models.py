@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from leanloop.cli.options import JsonOption, emit, errors_console
+from leanloop.cli.options import JsonOption, answers_console, emit, errors_console
 from leanloop.cli.studies import tell_fetch
 from leanloop.core.errors import BadInputError
 from leanloop.models.builtin import BUILT_IN
@@ -42,5 +41,7 @@ def models(get: GetOption = None, source: FromOption = "auto", json: JsonOption 
     table = Table("model", "size", "licence", "here")
     for row, w in zip(rows, KNOWN.values(), strict=True):
         table.add_row(w.name, f"{w.size_bytes / 1e6:.0f} MB", w.licence, str(row["path"] or "no"))
-    Console().print(table)
-    Console().print(f"Providers that a study may name: {', '.join(BUILT_IN)}", highlight=False)
+    answers_console().print(table)
+    answers_console().print(
+        f"Providers that a study may name: {', '.join(BUILT_IN)}", highlight=False
+    )

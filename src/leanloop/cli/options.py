@@ -16,6 +16,8 @@ StoreOption = Annotated[
     Path | None, typer.Option("--store", help="The store; .leanloop/store.sqlite when left out.")
 ]
 
+WIDE = 160
+
 
 def store_path(given: Path | None) -> Path:
     """The store's file: as given, as ``LEANLOOP_STORE`` says, or in this folder."""
@@ -25,6 +27,12 @@ def store_path(given: Path | None) -> Path:
 def emit(document: Any) -> None:  # noqa: ANN401 - whatever msgspec can encode
     """One JSON document on standard output."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+
+def answers_console() -> Console:
+    """Standard output, for tables; wide where it is no terminal, so that no figure is cut."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDE)
 
 
 def errors_console() -> Console:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from leanloop.cli.options import JsonOption, StoreOption, emit, store_path
+from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit, store_path
 from leanloop.cli.studies import saved_result
 from leanloop.report.html import write_report
 
@@ -26,4 +25,4 @@ def report(
     if json:
         emit({"report": str(page), "result": result})
     else:
-        Console().print(f"Report: {page}", highlight=False, soft_wrap=True)
+        answers_console().print(f"Report: {page}", highlight=False, soft_wrap=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from leanloop.cli.optimize import StudyArgument
 from leanloop.cli.options import (
     JsonOption,
     StoreOption,
+    answers_console,
     emit,
     errors_console,
     store_path,
@@ -48,7 +48,7 @@ def run(
     if json:
         emit(member)
     else:
-        Console().print(describe_member(member), highlight=False, soft_wrap=True)
+        answers_console().print(describe_member(member), highlight=False, soft_wrap=True)
 
 
 def read_configuration(spec: StudySpec, path: Path | None) -> Configuration:

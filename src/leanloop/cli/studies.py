@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress_bar import ProgressBar
 
-from leanloop.cli.options import emit, errors_console
+from leanloop.cli.options import answers_console, emit, errors_console
 from leanloop.core.errors import BadInputError
 from leanloop.models.weights import Progress as FetchProgress
 from leanloop.report.html import write_report
@@ -63,7 +63,7 @@ def run_study(study: Study, store_file: Path, *, as_json: bool) -> Result:
     if as_json:
         emit(result)
     else:
-        show_result(Console(), result)
+        show_result(answers_console(), result)
     console.print(f"Report: {page}", highlight=False, soft_wrap=True)
     return result
 

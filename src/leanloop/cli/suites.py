@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 
-from leanloop.cli.options import JsonOption, emit
+from leanloop.cli.options import JsonOption, answers_console, emit
 from leanloop.core.task import Split
 from leanloop.suites.builtin import BUILT_IN, build_suite
 
@@ -36,4 +35,4 @@ def suites(json: JsonOption = False) -> None:
             families,
             str(r["example"]),
         )
-    Console().print(table)
+    answers_console().print(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -111,25 +112,23 @@ def _array(name: str, values: Sequence[Any]) -> np.ndarray[Any, Any]:
 
 
 @contextmanager
-def _database(
-    source: str,
-) -> Iterator[tuple[DuckDBPyConnection, tempfile.TemporaryDirectory[str]]]:
+def _database(source: str) -> Iterator[tuple[DuckDBPyConnection, Path]]:
     """A database in a folder of its own; on an error closed, and one line that names the source."""
     import duckdb  # noqa: PLC0415 - a tenth of a second that few commands need
 
-    folder = tempfile.TemporaryDirectory(prefix="leanloop-")
+    folder = Path(tempfile.mkdtemp(prefix="leanloop-"))
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY,
-        "temp_directory": folder.name,
+        "temp_directory": str(folder),
         "autoinstall_known_extensions": False,
         "preserve_insertion_order": False,
     }
-    connection = duckdb.connect(str(Path(folder.name) / "runs.duckdb"), config=settings)
+    connection = duckdb.connect(str(folder / "runs.duckdb"), config=settings)
     try:
         yield connection, folder
     except BaseException as error:
         connection.close()
-        folder.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
         if not isinstance(error, duckdb.Error):
             raise
         line = " ".join(str(error).split("\n\n")[0].split())
@@ -145,7 +144,7 @@ class _Reading:
     """Checks what was selected and brings it to one row a configuration and task."""
 
     connection: DuckDBPyConnection
-    folder: tempfile.TemporaryDirectory[str]
+    folder: Path
     source: str
     within: tuple[str, float] | None
 

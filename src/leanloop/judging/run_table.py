@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import shutil
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +16,6 @@ from leanloop.core.errors import BadInputError
 from leanloop.stats.resampling import Floats, Ints, Sample, sample_of
 
 if TYPE_CHECKING:
-    from tempfile import TemporaryDirectory
-
     from duckdb import DuckDBPyConnection
 
 AXES = ("usd", "latency_s", "tokens", "tool_calls")
@@ -68,12 +69,16 @@ class RunTable:
     """
 
     connection: DuckDBPyConnection
-    folder: TemporaryDirectory[str]
+    folder: Path
     source: str
     axes: tuple[str, ...]
     levers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     _names: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # A table that nobody closes takes its folder with it all the same.
+        weakref.finalize(self, _release, self.connection, self.folder)
 
     @property
     def configurations(self) -> list[str]:
@@ -208,8 +213,12 @@ class RunTable:
 
     def close(self) -> None:
         """Release the database and its folder."""
-        self.connection.close()
-        self.folder.cleanup()
+        _release(self.connection, self.folder)
+
+
+def _release(connection: DuckDBPyConnection, folder: Path) -> None:
+    connection.close()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -30,7 +30,7 @@ def show_frontier(console: Console, answer: FrontierAnswer) -> None:
     table.add_column("" if long else "configuration", no_wrap=True)
     extra = _extra_columns(answer)
     for name in ("n", "success", *(TITLES[a] for a in axes), *extra, "on the frontier"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for number_, s in enumerate(answer.configurations, start=1):
         costs = [_ranged(getattr(s, a)) for a in axes]
         more = [_extra(s, name) for name in extra]
@@ -206,7 +206,7 @@ def _effect_table(
     table = Table(title=title, title_justify="left")
     costs = [f"{TITLES[a]} ×" for a in axes]
     for name in (*first, "success, points", *costs, *(("basis",) if basis else ())):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row)
     return table
@@ -218,7 +218,7 @@ def _flips(found: Attribution) -> list[str]:
         + (" (both shown)." if f.shown else " (seen, not shown: an interval holds no effect).")
         for f in found.flips
     ]
-    if found.by_model and not lines:
+    if len({m.model for m in found.by_model}) > 1 and not lines:
         lines = ["No lever's sign flips between models."]
     return lines
 

@@ -89,7 +89,7 @@ def mean_spread(values: Floats, sample: Sample, *, long_tail: bool = False) -> S
         return Spread(plain, plain, own)
     few = max(units.kish - 1, 1.0)
     pooled = (plain + excess) ** 2 / (plain**2 / own + excess**2 / few)
-    return Spread(plain + excess, plain, max(pooled, 1.0))
+    return Spread(plain + excess, plain, max(min(pooled, own), 1.0))
 
 
 def _variance_freedom(away: Floats) -> float:
@@ -211,8 +211,8 @@ def _log_ends(top: Floats, bottom: Floats, sample: Sample) -> tuple[Floats, Floa
     if units.count < FEW:
         return -Z * error[0], Z * error[0]
     again, spread = _log_ratio(above, below, sample.task_draws)
-    off = again - estimate
     with np.errstate(divide="ignore", invalid="ignore"):
+        off = again - estimate
         pivots = np.where(off == 0, 0.0, off / spread)
     pivots[np.isnan(pivots)] = -np.inf
     tail = int(len(pivots) * (1 - LEVEL) / 2)
