@@ -37,6 +37,9 @@ BaselineConfigurationOption = Annotated[
     str | None,
     typer.Option("--baseline-configuration", help="Which one of the baseline's runs."),
 ]
+CostsOption = Annotated[
+    str, typer.Option("--costs", help="Costs that count, such as usd,tokens; all when left out.")
+]
 JunitOption = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML there.")]
 MarkdownOption = Annotated[
     Path | None, typer.Option("--markdown", help="Write a summary for a pull request there.")
@@ -52,6 +55,7 @@ def gate(
     where: WhereOption = None,
     margin: MarginOption = 0.02,
     cost: CostOption = None,
+    costs: CostsOption = "",
     seed: SeedOption = 0,
     study: StudyOption = None,
     split: TableSplitOption = Split.HOLDOUT,
@@ -67,7 +71,10 @@ def gate(
         closing(Source(runs, selection, study, split, store).table()) as after,
     ):
         found = gate_tables(
-            (before, baseline_configuration), (after, configuration), Terms(margin, cost, seed)
+            (before, baseline_configuration),
+            (after, configuration),
+            Terms(margin, cost, seed),
+            [c.strip() for c in costs.split(",") if c.strip()],
         )
     if junit_file is not None:
         _write(junit_file, junit(found))

@@ -41,19 +41,34 @@ class Gate(msgspec.Struct, frozen=True):
     comparison: Comparison
 
 
-def gate(table: RunTable, a: str, b: str, terms: Terms | None = None) -> Gate:
+def gate(
+    table: RunTable, a: str, b: str, terms: Terms | None = None, costs: Sequence[str] = ()
+) -> Gate:
     """Check ``b`` against the baseline ``a``.
 
     Success must be shown non-inferior: too few tasks fail. A cost fails when it
     is shown higher; an unknown cost fails on the axis that decides and is
     otherwise passed over.
 
+    Args:
+        table: The runs of both.
+        a: The baseline.
+        b: What is judged.
+        terms: On what terms.
+        costs: The cost axes that count; all that the table has when empty.
+
     Raises:
         BadInputError: A configuration or an axis is not in the table.
     """
     found = compare(table, a, b, terms)
     checks = [_success(found)]
+    for axis in costs:
+        if axis not in table.axes:
+            has = ", ".join(table.axes) or "none"
+            raise BadInputError("--costs", f"no column {axis!r} in {table.source}; it has {has}")
     for axis, pair in found.costs().items():
+        if costs and axis not in costs:
+            continue
         unknown = pair.ratio is None
         dearer = pair.low is not None and pair.low > 1
         said = f"{NOUNS[axis]} unknown" if unknown else _ratio_text(NOUNS[axis], pair)
@@ -62,7 +77,10 @@ def gate(table: RunTable, a: str, b: str, terms: Terms | None = None) -> Gate:
 
 
 def gate_tables(
-    baseline: tuple[RunTable, str | None], runs: tuple[RunTable, str | None], terms: Terms
+    baseline: tuple[RunTable, str | None],
+    runs: tuple[RunTable, str | None],
+    terms: Terms,
+    costs: Sequence[str] = (),
 ) -> Gate:
     """Check the runs of one table against those of another.
 
@@ -70,6 +88,7 @@ def gate_tables(
         baseline: A table, and the configuration of it; the only one when None.
         runs: The same of what is judged.
         terms: On what terms.
+        costs: As in ``gate``.
 
     Raises:
         BadInputError: A table has several configurations and none is named, or the
@@ -88,7 +107,7 @@ def gate_tables(
     source = f"{baseline[0].source} and {runs[0].source}"
     table = table_of_rows(source, joined)
     try:
-        found = gate(table, first, second, terms)
+        found = gate(table, first, second, terms, costs)
     finally:
         table.close()
     notes = (*baseline[0].notes, *runs[0].notes)

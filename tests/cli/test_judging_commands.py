@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from leanloop.search.study import Study
+from leanloop.store.sql import SqlStore
+from tests.search.studies import write_study
+
+RECORDED = Path(__file__).parents[3] / "shared" / "data" / "complexity-trap" / "runs.csv"
+PLAIN = (
+    "experiment AS configuration, instance_id AS task, outcome AS success, "
+    "cost + summary_cost AS usd"
+)
+CLUSTERED = f"{PLAIN}, split_part(instance_id, '__', 1) AS cluster"
+QWEN = "local-Qwen3-Coder_480B_A35B_Instruct_FP8-baseline"
+HANDS = "gemini-2.5-flash_maxiter_250_N_v0.43.0-no-hint"
+
+
+def leanloop(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "leanloop", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def document(*arguments: object, cwd: Path | None = None) -> dict:
+    done = leanloop(*arguments, "--json", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store with a finished study of coins."""
+    folder = tmp_path_factory.mktemp("study")
+    study = Study.from_toml(write_study(folder))
+    kept = SqlStore(folder / "runs.sqlite")
+    result = asyncio.run(study.optimize(kept))
+    kept.save_result("coins", msgspec.json.encode(result))
+    kept.close()
+    return folder / "runs.sqlite"
+
+
+recorded = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded runs are not here")
+
+
+@recorded
+@pytest.mark.parametrize("select", [PLAIN, CLUSTERED])
+def test_masking_on_recorded_runs_of_swe_agent(select):
+    ends = (f"{QWEN}_raw.0-verified-500", f"{QWEN}_N_1_M_10.0-verified-500")
+    found = document("compare", RECORDED, "--select", select, "--a", ends[0], "--b", ends[1])
+    assert found["usd"]["ratio"] == pytest.approx(0.474, abs=0.001)
+    assert found["usd"]["low"] == pytest.approx(0.39, abs=0.03)
+    assert found["usd"]["high"] == pytest.approx(0.57, abs=0.03)
+    assert found["success"]["standard_error"] == pytest.approx(0.0151, abs=0.0005)
+    assert found["verdict"] == "cheaper and not worse"
+
+
+@recorded
+@pytest.mark.parametrize("select", [PLAIN, CLUSTERED])
+def test_masking_on_recorded_runs_of_openhands(select):
+    ends = (
+        f"{HANDS}-raw_agent-run_1",
+        f"{HANDS}-observation_masking-observation_masking_for_eval-run_1",
+    )
+    found = document("compare", RECORDED, "--select", select, "--a", ends[0], "--b", ends[1])
+    assert found["success"]["difference"] == pytest.approx(-0.112)
+    assert found["verdict"] == "cheaper but worse"
+
+
+@recorded
+def test_the_frontier_of_recorded_runs_says_how_little_overlaps():
+    found = document("frontier", RECORDED, "--select", CLUSTERED)
+    assert found["n_tasks"] == 49
+    assert found["dropped_tasks"] == 451
+    assert "only 49 tasks are common to all 23 configurations" in found["warnings"][0]
+    assert len(found["configurations"]) == 23
+
+
+@pytest.mark.parametrize("by_path", [True, False])
+def test_a_study_is_a_run_table(store, by_path):
+    place = (store,) if by_path else ("coins", "--store", store)
+    found = document("frontier", *place)
+    assert 0 < found["n_tasks"] <= 24
+    assert found["objectives"] == {"success": "max", "usd": "min"}
+    result = msgspec.json.decode(SqlStore(store).result("coins"))
+    pair = document(
+        "compare", *place, "--a", result["baseline"]["id"], "--b", result["recommended"]
+    )
+    assert pair["n_tasks"] == 12
+    assert pair["tokens"]["ratio"] < 1
+    shares = document("explain", *place)
+    assert shares["chosen"] == result["recommended"]
+    assert "tools.projection" in {x["lever"] for x in shares["levers"]}
+
+
+def test_a_gate_passes_and_fails_and_leaves_its_files(store, tmp_path):
+    result = msgspec.json.decode(SqlStore(store).result("coins"))
+    base, found = result["baseline"]["id"], result["recommended"]
+    files = ("--junit", tmp_path / "g.xml", "--markdown", tmp_path / "g.md")
+    ends = [(base, found), (found, base)]
+    for (before, after), code in zip(ends, (0, 1), strict=True):
+        done = leanloop(
+            "gate", store, "--baseline", store, "--baseline-configuration", before,
+            "--configuration", after, "--margin", 0.3, "--costs", "usd,tokens", *files,
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout + done.stderr
+        assert ET.parse(tmp_path / "g.xml").getroot().get("failures") != ("0" if code else "1")
+        assert ("failed" if code else "passed") in (tmp_path / "g.md").read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("frontier", "nowhere.csv"), "nowhere.csv: no such file"),
+        (("frontier", "nothing"), "nothing: no such file, and no store"),
+        (("frontier", "STORE", "--study", "other"), "study 'other'"),
+        (("frontier", "STORE", "--objectives", "joy"), "--objectives: no column 'joy'"),
+        (("frontier", "STORE", "--within", "usd"), "--within: takes AXIS=BOUND"),
+        (("compare", "STORE", "--a", "x", "--b", "y"), "--a: no configuration 'x'"),
+        (("gate", "STORE", "--baseline", "STORE"), "--baseline-configuration:"),
+        (("explain", "bad.csv"), "--baseline: is to be named"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(store, tmp_path, arguments, says):
+    (tmp_path / "bad.csv").write_text("configuration,task,success\na,b,1\n")
+    given = [str(store) if a == "STORE" else a for a in arguments]
+    done = leanloop(*given, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert says in line
+
+
+def test_tables_for_people_keep_every_figure(store):
+    done = leanloop("frontier", store)
+    assert done.returncode == 0
+    assert "…" not in done.stdout
+    assert "on the frontier" in done.stdout
