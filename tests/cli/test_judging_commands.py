@@ -6,6 +6,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,7 +30,7 @@ def leanloop(*arguments: object, cwd: Path | None = None) -> subprocess.Complete
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 
 
-def document(*arguments: object, cwd: Path | None = None) -> dict:
+def document(*arguments: object, cwd: Path | None = None) -> Any:
     done = leanloop(*arguments, "--json", cwd=cwd)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

@@ -11,6 +11,7 @@ from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
 from leanloop.cli.run_tables import (
     CostOption,
     MarginOption,
+    PageOption,
     RunsArgument,
     SeedOption,
     SelectOption,
@@ -43,12 +44,17 @@ def compare(
     study: StudyOption = None,
     split: TableSplitOption = Split.HOLDOUT,
     store: StoreOption = None,
+    report: PageOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare two configurations of a run table, paired by task."""
     table = Source(runs, Selection(select, where), study, split, store).table()
     with closing(table):
         found = compare_configurations(table, a, b, Terms(margin, cost, seed))
+    if report is not None:
+        from leanloop.report.judged_html import write_comparison  # noqa: PLC0415 - slow to load
+
+        write_comparison(found, report)
     if json:
         emit(found)
     else:

@@ -11,6 +11,7 @@ from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
 from leanloop.cli.run_tables import (
     CostOption,
     MarginOption,
+    PageOption,
     RunsArgument,
     SeedOption,
     SelectOption,
@@ -47,6 +48,7 @@ def explain(
     study: StudyOption = None,
     split: TableSplitOption = Split.SEARCH,
     store: StoreOption = None,
+    report: PageOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what each lever gives between a baseline and a chosen configuration."""
@@ -60,6 +62,10 @@ def explain(
     table = source.table()
     with closing(table):
         found = attribute(table, start, end, Terms(margin, cost, seed))
+    if report is not None:
+        from leanloop.report.judged_html import write_attribution  # noqa: PLC0415 - slow to load
+
+        write_attribution(found, report)
     if json:
         emit(found)
     else:

@@ -9,6 +9,7 @@ import typer
 
 from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
 from leanloop.cli.run_tables import (
+    PageOption,
     RunsArgument,
     SeedOption,
     SelectOption,
@@ -66,6 +67,7 @@ def frontier(
     study: StudyOption = None,
     split: TableSplitOption = Split.SEARCH,
     store: StoreOption = None,
+    report: PageOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say which configurations of a run table are on the frontier, and how sure that is."""
@@ -75,6 +77,10 @@ def frontier(
     asked = Question(names, seed, min_tasks, at_cost, at_success, reference)
     with closing(table):
         answer = frontier_of(table, asked)
+    if report is not None:
+        from leanloop.report.judged_html import write_frontier  # noqa: PLC0415 - slow to load
+
+        write_frontier(answer, report)
     if json:
         emit(answer)
     else:

@@ -60,7 +60,7 @@ class Point:
     """A configuration in a plot of success against cost.
 
     Args:
-        label: What stands beside it.
+        label: What stands beside it; nothing when empty.
         kind: A key of ``STYLES``.
         success: From 0 to 1.
         cost: On the axis of the plot.
@@ -114,7 +114,7 @@ def frontier_figure(points: Sequence[Point], frame: Frame) -> str:
     known = [p for p in points if p.cost.mean is not None and p.success.mean is not None]
     if not known:
         return ""
-    figure, axes = _canvas(3.6)
+    figure, axes = canvas(3.6)
     right = _right_end([p.cost for p in known])
     axes.set_xlim(0, right)
     axes.set_ylim(-0.04, 1.04)
@@ -128,7 +128,7 @@ def frontier_figure(points: Sequence[Point], frame: Frame) -> str:
     _label_points(axes, named, known)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     axes.set_ylabel("success")
-    return _svg(figure, axes, frame)
+    return finish(figure, axes, frame)
 
 
 def forest_figure(rows: Sequence[Row], frame: Frame, lines: Sequence[float]) -> str:
@@ -142,7 +142,7 @@ def forest_figure(rows: Sequence[Row], frame: Frame, lines: Sequence[float]) -> 
     ends = [e for r in rows for e in _ends(r.interval)]
     if not ends:
         return ""
-    figure, axes = _canvas(0.85 + 0.46 * len(rows), left=0.04)
+    figure, axes = canvas(0.85 + 0.46 * len(rows), left=0.04)
     means = [abs(r.interval.mean - lines[0]) for r in rows if r.interval.mean is not None]
     reach = 4 * max(*means, abs(lines[0]), 0.1) if means else 1.0
     low = max(min(*ends, *lines), lines[0] - reach)
@@ -162,14 +162,14 @@ def forest_figure(rows: Sequence[Row], frame: Frame, lines: Sequence[float]) -> 
             _mark(axes, (item.interval, Interval(row + 0.12, None, None, 0)), colour, marker)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    return _svg(figure, axes, frame)
+    return finish(figure, axes, frame)
 
 
 def steps_figure(steps: Sequence[StepCost], frame: Frame) -> str:
     """Tokens of the baseline by step: cached input, other input, output."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - slow to load, seldom needed
 
-    figure, axes = _canvas(3.6, left=0.17)
+    figure, axes = canvas(3.6, left=0.17)
     tops = {s.step: 0.0 for s in steps}
     for name, colour in STEP_COLOURS.items():
         known = [(s.step, v) for s in steps if (v := _tokens(s)[name]) is not None]
@@ -187,7 +187,7 @@ def steps_figure(steps: Sequence[StepCost], frame: Frame) -> str:
     axes.set_xlim(min(tops) - 0.7, max(tops) + 0.7)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("tokens a run")
-    return _svg(figure, axes, frame)
+    return finish(figure, axes, frame)
 
 
 def _tokens(step: StepCost) -> dict[str, float | None]:
@@ -250,7 +250,8 @@ def _named(points: Sequence[Point]) -> list[Point]:
     """Those that get a label, in the order in which places are given out."""
     others = [p for p in points if p.kind == "frontier"][:LABELLED]
     ours = [p for p in points if p.kind in ("recommended", "baseline")]
-    return [*reversed(ours), *(p for p in points if p.kind == "reference"), *others]
+    every = [*reversed(ours), *(p for p in points if p.kind == "reference"), *others]
+    return [p for p in every if p.label]
 
 
 def _label_points(axes: Axes, named: Sequence[Point], points: Sequence[Point]) -> None:
@@ -322,7 +323,13 @@ def _obstacles(axes: Axes, point: Point) -> list[_Box]:
     return [marker, _Box(left, y - 1, right, y + 1), _Box(x - 1, low, x + 1, high)]
 
 
-def _canvas(height: float, left: float = 0.15) -> tuple[Figure, Axes]:
+def canvas(height: float, left: float = 0.15) -> tuple[Figure, Axes]:
+    """An empty plot in the page's ink.
+
+    Args:
+        height: Inches.
+        left: Share of the width that is left of the axes.
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second that few commands need
 
     # At 72 dots an inch a pixel is a point, so that labels can be placed before it is drawn.
@@ -341,7 +348,8 @@ def _canvas(height: float, left: float = 0.15) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _svg(figure: Figure, axes: Axes, frame: Frame) -> str:
+def finish(figure: Figure, axes: Axes, frame: Frame) -> str:
+    """A plot as SVG text whose ids are its own."""
     import matplotlib as mpl  # noqa: PLC0415 - half a second that few commands need
 
     axes.set_xlabel(frame.axis)

@@ -82,9 +82,18 @@ def write_report(result: Result, path: Path) -> None:
     Raises:
         BadInputError: The file cannot be written.
     """
+    write_whole(render_report(result), path)
+
+
+def write_whole(text: str, path: Path) -> None:
+    """Write a file; what was there stays whole until the new one is.
+
+    Raises:
+        BadInputError: The file cannot be written.
+    """
     half = path.with_name(path.name + ".half")
     try:
-        half.write_text(render_report(result), encoding="utf-8")
+        half.write_text(text, encoding="utf-8")
         half.replace(path)
     except OSError as error:
         with suppress(OSError):
