@@ -19,6 +19,9 @@ from leanloop.pricing.cost import PriceBook
 from leanloop.search.protocol import Observer, Progress
 from leanloop.store.protocol import Store
 
+GAP_S = 60.0
+"""Seconds between two runs of one session that are believed to be its own."""
+
 OUTAGES = 3
 """Outages in a row after which a study stops: the provider is away, not a configuration bad."""
 
@@ -149,7 +152,8 @@ class Ledger:
         capped = {n: CappedModel(m, n, prices, self.purse) for n, m in agent.models.items()}
         self._agent = replace(agent, models=capped)
         self._concurrency = min(m.concurrency for m in agent.models.values())
-        self._before_s = sum(r.wall_s for r in known) / self._concurrency
+        self._replayed_s = 0.0
+        self._last_end: float | None = None
         self._start = time.monotonic()
         self.runs: dict[RunKey, Run] = {}
         self.replayed = 0
@@ -160,8 +164,17 @@ class Ledger:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds in all; what earlier sessions took is their runs' own seconds."""
-        return self._before_s + time.monotonic() - self._start
+        """Seconds in all: of this session, and of earlier ones up to the last run replayed.
+
+        A study that is resumed goes through what it did before with the clock of
+        that time, or it would find its time used up before it has begun.
+        """
+        return self._replayed_s + time.monotonic() - self._start
+
+    def unmade(self, configuration: Configuration, tasks: Sequence[Task]) -> int:
+        """How many of these runs are still to be made: those that no earlier session made."""
+        keys = [RunKey(configuration.id, t.task_id) for t in tasks]
+        return sum(k not in self.runs and k not in self._known for k in keys)
 
     async def make(self, configuration: Configuration, tasks: Sequence[Task]) -> list[Run]:
         """One run for each task, several at once where the models allow it.
@@ -199,10 +212,19 @@ class Ledger:
             self._store.record(self._study, known)
         elif key not in self.runs:
             self.replayed += 1
+            self._replay_clock(known)
         self._watch_outages(known)
         self.runs[key] = known
         self._observer.run_done(configuration, known, self._progress())
         return known
+
+    def _replay_clock(self, run: Run) -> None:
+        """Move the clock as the run did when it was made, what went on between runs included."""
+        end = run.started_at + run.wall_s
+        since = run.wall_s if self._last_end is None else end - self._last_end
+        # A longer gap is the time between two sessions.
+        self._replayed_s += min(max(since, 0.0), run.wall_s + GAP_S)
+        self._last_end = end if self._last_end is None else max(end, self._last_end)
 
     def _watch_outages(self, run: Run) -> None:
         self._outages = self._outages + 1 if run.status == Status.OUTAGE else 0

@@ -209,7 +209,9 @@ class _Search:
         try:
             for i, (configuration, todo) in enumerate(jobs):
                 self.ledger.left_s = self._expected_s(jobs[i:] if i >= needed else jobs[:needed])
-                if i >= needed and not self._fits(self._expected_s([(configuration, todo)])):
+                expected = self._expected_s([(configuration, todo)])
+                made = not self.ledger.unmade(configuration, todo)
+                if i >= needed and not made and not self._fits(expected):
                     self.observer.note(f"no time for {configuration.id} on the holdout")
                     continue
                 for run in await self.ledger.make(configuration, todo):
@@ -303,7 +305,11 @@ class _Search:
         n = best.holdout.success.n if best.holdout else 0
         return best, f"{best.verdict.sentence if best.verdict else ''} on {n} holdout tasks"
 
-    def _room(self, configuration: Configuration, more: int) -> bool:
+    def _room(self, configuration: Configuration, tasks: Sequence[Task]) -> bool:
+        more = self.ledger.unmade(configuration, tasks)
+        if not more:
+            # What an earlier session made is there for the asking.
+            return True
         budget = self.spec.budget
         if budget.max_runs is not None and len(self.ledger.runs) + more > budget.max_runs:
             return False
