@@ -24,7 +24,7 @@ from leanloop.core.errors import BadInputError
 from leanloop.core.task import Split
 from leanloop.report.terminal import TerminalObserver, describe_member
 from leanloop.search.result import Member
-from leanloop.search.spec import StudySpec, read_study
+from leanloop.search.spec import read_study
 from leanloop.search.study import Study
 from leanloop.store.sql import SqlStore
 
@@ -43,24 +43,24 @@ def run(
 ) -> None:
     """Run one configuration; runs that the store has are not made again."""
     spec = read_study(study)
-    configuration = read_configuration(spec, config)
-    member = _run(Study(spec), configuration, split, store_path(store))
+    opened = Study(spec)
+    member = _run(opened, read_configuration(opened, config), split, store_path(store))
     if json:
         emit(member)
     else:
         answers_console().print(describe_member(member), highlight=False, soft_wrap=True)
 
 
-def read_configuration(spec: StudySpec, path: Path | None) -> Configuration:
+def read_configuration(study: Study, path: Path | None) -> Configuration:
     """The configuration in a TOML file; the study's baseline without one.
 
     Raises:
         BadInputError: The file cannot be read, or a setting is wrong.
     """
     if path is None:
-        return spec.baseline_configuration()
+        return study.configuration(study.spec.baseline, "baseline")
     try:
-        return spec.configuration(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+        return study.configuration(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
     except OSError as error:
         raise BadInputError(str(path), error.strerror or "cannot be read") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -114,6 +114,15 @@ class RunKey(msgspec.Struct, frozen=True, order=True):
     seed: int = 0
 
 
+class RecordedCost(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run cost where somebody else recorded it; None is unknown."""
+
+    usd: float | None = None
+    latency_s: float | None = None
+    tokens: float | None = None
+    tool_calls: float | None = None
+
+
 class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """One configuration on one task with one seed.
 
@@ -130,6 +139,8 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
         reason: Why it ended, when not by an answer.
         family: The task's family.
         cluster: The task's cluster.
+        recorded: What it cost, where that was recorded elsewhere and there are no
+            steps; None for a run that leanloop made.
     """
 
     key: RunKey
@@ -144,6 +155,7 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     family: str = ""
     cluster: str | None = None
+    recorded: RecordedCost | None = None
 
     @property
     def model_calls(self) -> Iterator[ModelCall]:

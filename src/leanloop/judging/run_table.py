@@ -155,6 +155,11 @@ class RunTable:
             int(every - kept),
         )
 
+    def common_tasks(self) -> list[str]:
+        """Names of the tasks of the last ``common``, in its order."""
+        query = "SELECT task FROM tasks SEMI JOIN shared ON code = shared.task ORDER BY code"
+        return [str(row[0]) for row in self.connection.execute(query).fetchall()]
+
     def _cells(self, codes: Sequence[int], tasks: int) -> dict[str, Floats]:
         """Columns on the shared tasks: shape (configurations, tasks), in task order."""
         shape = (len(codes), tasks)

@@ -25,9 +25,9 @@ class Cost:
     """
 
     usd: Decimal | None
-    latency_s: float
-    tokens: int | None
-    tool_calls: int
+    latency_s: float | None
+    tokens: float | None
+    tool_calls: float | None
 
     def axis(self, name: str) -> float | None:
         """The figure on one of ``AXES``, as a float for statistics."""
@@ -52,6 +52,8 @@ class PriceBook:
 
     def run_usd(self, run: Run) -> Decimal | None:
         """Dollars of a run; None as soon as one call's are unknown."""
+        if run.recorded is not None:
+            return None if run.recorded.usd is None else Decimal(repr(run.recorded.usd))
         total = Decimal(0)
         for call in run.model_calls:
             usd = self.call_usd(call)
@@ -62,6 +64,10 @@ class PriceBook:
 
     def cost(self, run: Run) -> Cost:
         """All four axes of a run."""
+        if run.recorded is not None:
+            r = run.recorded
+            usd = None if r.usd is None else Decimal(repr(r.usd))
+            return Cost(usd, r.latency_s, r.tokens, r.tool_calls)
         usage = run.usage
         return Cost(self.run_usd(run), usage.wall_s, usage.tokens.total_tokens, usage.tool_calls)
 

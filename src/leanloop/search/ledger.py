@@ -16,7 +16,7 @@ from leanloop.core.task import Task
 from leanloop.loop.agent import Agent
 from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
-from leanloop.search.protocol import Observer, Progress
+from leanloop.search.protocol import Observer, Progress, Runner
 from leanloop.store.protocol import Store
 
 GAP_S = 60.0
@@ -125,7 +125,7 @@ class Ledger:
 
     Args:
         study: The study's name in the store.
-        agent: What makes a run.
+        runner: What makes a run.
         prices: Prices the runs.
         store: Where runs are kept.
         observer: Told of every run.
@@ -135,7 +135,7 @@ class Ledger:
     def __init__(
         self,
         study: str,
-        agent: Agent,
+        runner: Runner,
         prices: PriceBook,
         store: Store,
         observer: Observer,
@@ -147,11 +147,15 @@ class Ledger:
         self._known: dict[RunKey, Run] = {r.key: r for r in known if r.status != Status.OUTAGE}
         self.purse = Purse(terms.max_usd)
         for run in known:
+            self._pay(run)
             for call in run.model_calls:
                 self.purse.add(prices.call_usd(call))
-        capped = {n: CappedModel(m, n, prices, self.purse) for n, m in agent.models.items()}
-        self._agent = replace(agent, models=capped)
-        self._concurrency = min(m.concurrency for m in agent.models.values())
+        self._runner: Runner = runner
+        self._concurrency = 1
+        if isinstance(runner, Agent):
+            capped = {n: CappedModel(m, n, prices, self.purse) for n, m in runner.models.items()}
+            self._runner = replace(runner, models=capped)
+            self._concurrency = min(m.concurrency for m in runner.models.values())
         self._replayed_s = 0.0
         self._last_end: float | None = None
         self._start = time.monotonic()
@@ -200,15 +204,23 @@ class Ledger:
         Whose prompt came before decides what is cached, and here that is whichever
         configuration had its turn; the first run would be charged for the change.
         """
-        limits = replace(self._agent.limits, max_steps=1)
-        await replace(self._agent, limits=limits).run(configuration, task)
+        if isinstance(self._runner, Agent):
+            limits = replace(self._runner.limits, max_steps=1)
+            await replace(self._runner, limits=limits).run(configuration, task)
+
+    def _pay(self, run: Run) -> None:
+        """Count what a recorded run cost; calls that are made here are counted one by one."""
+        if run.recorded is not None:
+            self.purse.add(self._prices.run_usd(run))
 
     async def _one(self, configuration: Configuration, task: Task, gate: asyncio.Semaphore) -> Run:
         key = RunKey(configuration.id, task.task_id)
         known = self.runs.get(key) or self._known.get(key)
         if known is None:
             async with gate:
-                known = await self._agent.run(configuration, task)
+                self.purse.check()
+                known = await self._runner.run(configuration, task)
+                self._pay(known)
             self._store.record(self._study, known)
         elif key not in self.runs:
             self.replayed += 1

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.run import Run
+from leanloop.core.task import Task
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,13 @@ class Progress:
     spent_usd: float | None
     elapsed_s: float
     left_s: float | None
+
+
+class Runner(Protocol):
+    """Makes a run: leanloop's own agent, or a look-up of recorded runs."""
+
+    async def run(self, configuration: Configuration, task: Task) -> Run:
+        """One configuration on one task."""
 
 
 class Observer(Protocol):

@@ -52,7 +52,7 @@ class Race:
         plan: Sizes and levels.
         directions: Objective to ``max`` or ``min``.
         baseline: The configuration to beat.
-        room: Says whether these runs of a configuration fit the budget.
+        refuse: Says why these runs of a configuration do not fit the budget; None when they do.
     """
 
     ledger: Ledger
@@ -60,7 +60,7 @@ class Race:
     plan: SearchPlan
     directions: Mapping[str, str]
     baseline: Configuration
-    room: Callable[[Configuration, Sequence[Task]], bool]
+    refuse: Callable[[Configuration, Sequence[Task]], str | None]
     alive: list[Configuration] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     stopped_because: str = ""
@@ -110,8 +110,9 @@ class Race:
     async def _bring_up(self, configuration: Configuration, tasks: Sequence[Task]) -> bool:
         known = set(self.table.tasks(configuration))
         todo = [t for t in tasks if t.task_id not in known]
-        if not self.room(configuration, todo):
-            self.stopped_because = "what is left of the budget is kept for the holdout"
+        refused = self.refuse(configuration, todo)
+        if refused is not None:
+            self.stopped_because = refused
             return False
         if configuration not in self.alive:
             self.alive.append(configuration)

@@ -109,6 +109,7 @@ class Result(msgspec.Struct, frozen=True):
         margin: Success that may be lost before it counts as worse.
         objectives: Objective to direction.
         evidence: How the figures came to be.
+        runs_used: Runs of the search split: what the search needed.
     """
 
     study: str
@@ -130,6 +131,7 @@ class Result(msgspec.Struct, frozen=True):
     margin: float
     objectives: dict[str, str]
     evidence: dict[str, str]
+    runs_used: int = 0
 
     def member(self, id_: str) -> Member | None:
         """The baseline, frontier member or reference of that id."""

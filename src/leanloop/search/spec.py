@@ -26,10 +26,25 @@ Direction = Literal["max", "min"]
 
 
 class SuiteSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which suite, with its options."""
+    """Which suite, with its options; or recorded runs, which are looked up.
+
+    Attributes:
+        name: Built in, of another package, or ``module:factory``.
+        options: What it is made from.
+        recorded: A file of recorded runs in place of a suite, from the study's own
+            folder; None for none.
+        select: SQL select list that names its columns, as for run tables. Columns
+            named like levers are the space, else ``configuration`` is one lever.
+        where: SQL condition on the file's own columns.
+        holdout: Share of recorded tasks that the search never sees.
+    """
 
     name: str = "backoffice"
     options: dict[str, Any] = msgspec.field(default_factory=dict)
+    recorded: str | None = None
+    select: str = "*"
+    where: str | None = None
+    holdout: float = 0.3
 
 
 class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +96,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         seed: Decides every draw that the search makes.
         suite: The tasks.
         models: The study's own names for its models; the first acts by default.
+            None are needed with recorded runs.
         baseline: The configuration to beat, as lever settings.
         levers: The levers to search, each with the settings to try beside the
             baseline's; an empty list takes off and the lever's own.
@@ -95,7 +111,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: str
-    models: dict[str, ModelSpec]
+    models: dict[str, ModelSpec] = msgspec.field(default_factory=dict)
     seed: int = 0
     suite: SuiteSpec = SuiteSpec()
     baseline: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -216,7 +232,16 @@ def read_study(path: Path) -> StudySpec:
         check_study(spec)
     except BadInputError as error:
         raise BadInputError(f"{path}: {error.where}", error.problem) from error
-    return spec
+    return _beside(spec, path)
+
+
+def _beside(spec: StudySpec, path: Path) -> StudySpec:
+    """Recorded runs are looked for beside the study's own file first."""
+    recorded = spec.suite.recorded
+    if recorded is None or not (path.parent / recorded).is_file():
+        return spec
+    suite = msgspec.structs.replace(spec.suite, recorded=str((path.parent / recorded).resolve()))
+    return msgspec.structs.replace(spec, suite=suite)
 
 
 def check_study(spec: StudySpec) -> None:
@@ -225,7 +250,7 @@ def check_study(spec: StudySpec) -> None:
     Raises:
         BadInputError: Something is wrong; the field is named.
     """
-    if not spec.models:
+    if not spec.models and spec.suite.recorded is None:
         raise BadInputError("models", "a study needs at least one model")
     known = ("success", *AXES)
     for name, direction in spec.objectives.items():
@@ -237,6 +262,11 @@ def check_study(spec: StudySpec) -> None:
         raise BadInputError("margin", "takes 0 to 1")
     if spec.plan.block < 2 or spec.plan.proposals < 1 or spec.plan.finalists < 1:
         raise BadInputError("plan", "block takes 2 or more, proposals and finalists 1 or more")
+    if not 0 < spec.suite.holdout < 1:
+        raise BadInputError("suite.holdout", "takes more than 0 and less than 1")
+    if spec.suite.recorded is not None:
+        # Levers and settings of recorded runs are those of the file.
+        return
     spec.baseline_configuration()
     spec.space()
     for name, changes in spec.references.items():

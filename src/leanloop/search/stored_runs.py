@@ -45,7 +45,7 @@ def table_of_study(
         "task": [r.key.task_id for r in runs],
         "seed": [str(r.key.seed) for r in runs],
         "success": [r.success for r in runs],
-        "steps": [float(len(r.steps)) for r in runs],
+        "steps": [None if r.recorded else float(len(r.steps)) for r in runs],
         **{a: [c.axis(a) for c in costs] for a in AXES},
     }
     if any(r.cluster is not None for r in runs):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, cast
 
 import msgspec
 
-from leanloop.core.configuration import Configuration
+from leanloop.core.configuration import Configuration, Setting
 from leanloop.core.errors import SpentError
 from leanloop.core.run import Run
 from leanloop.core.task import Split, Task
+from leanloop.judging.reading import Selection
 from leanloop.levers.builtin import all_levers
 from leanloop.loop.agent import Agent, Limits
 from leanloop.models.builtin import build_model
@@ -20,8 +22,9 @@ from leanloop.models.protocol import Model
 from leanloop.models.weights import Progress as FetchProgress
 from leanloop.search.ledger import Ledger, Terms, names_of
 from leanloop.search.propose import OptunaProposer
-from leanloop.search.protocol import Observer
+from leanloop.search.protocol import Observer, Proposer, Runner
 from leanloop.search.race import Dropped, Race
+from leanloop.search.recorded import NAME, RecordedRuns
 from leanloop.search.result import (
     DroppedMember,
     LeverEffect,
@@ -33,15 +36,30 @@ from leanloop.search.result import (
     verdict,
 )
 from leanloop.search.runtable import RunTable
-from leanloop.search.spec import StudySpec, check_study, read_study
+from leanloop.search.spec import SearchPlan, StudySpec, check_study, read_study
 from leanloop.search.steps import cost_by_step
 from leanloop.stats.interval import Interval
 from leanloop.store.protocol import Store, StudyRecord
 from leanloop.suites.builtin import build_suite
 from leanloop.suites.protocol import Suite
 
+EVIDENCE = {
+    "tokens": "reported by the model's server",
+    "latency_s": "measured here",
+    "usd": "computed from the prices named under prices",
+    "success": "the suite's verifier",
+}
+RECORDED_EVIDENCE = dict.fromkeys(EVIDENCE, "as recorded in the suite's file; nothing was run here")
+
 SAFETY = 1.1
 """What is kept for the holdout, over what it is expected to take."""
+
+
+class Tasks(Protocol):
+    """What has tasks in two splits."""
+
+    def tasks(self, split: Split) -> Sequence[Task]:
+        """Tasks of a split."""
 
 
 class Silent:
@@ -76,7 +94,8 @@ class Study:
         check_study(spec)
         self.spec = spec
         self.prices = spec.price_book()
-        self.suite = suite or build_suite(spec.suite.name, spec.suite.options)
+        self.recorded = _recorded(spec)
+        self.suite: Tasks = self.recorded or suite or _suite(spec)
         self._models = dict(models) if models is not None else {}
 
     @classmethod
@@ -98,17 +117,33 @@ class Study:
             if alias not in self._models:
                 self._models[alias] = build_model(alias, spec, progress)
 
-    def agent(self) -> Agent:
-        """Leanloop's own agent on this study's suite and models."""
+    def runner(self) -> Runner:
+        """What makes runs: leanloop's own agent, or the look-up of recorded ones."""
+        if self.recorded is not None:
+            return self.recorded
         self.load_models()
         limits = self.spec.limits
         return Agent(
-            self.suite,
+            cast(Suite, self.suite),
             self._models,
             self.spec.default_model,
             all_levers(),
             Limits(limits.max_steps, limits.timeout_s, limits.max_output_tokens),
         )
+
+    def space(self) -> dict[str, tuple[Setting, ...]]:
+        """Lever to the settings to try."""
+        return self.spec.space() if self.recorded is None else self.recorded.space()
+
+    def configuration(self, settings: Mapping[str, Any], where: str) -> Configuration:
+        """Lever settings as a configuration of this study.
+
+        Raises:
+            BadInputError: A lever or a setting is unknown, or was not recorded.
+        """
+        if self.recorded is None:
+            return self.spec.configuration(settings, where)
+        return self.recorded.configuration(settings, where)
 
     def record(self) -> StudyRecord:
         """The study as a store keeps it."""
@@ -153,7 +188,7 @@ class Study:
         spec = self.spec
         embedded = any(m.provider == "embedded" for m in spec.models.values())
         terms = Terms(spec.budget.max_usd, warm_up=embedded)
-        return Ledger(spec.name, self.agent(), self.prices, store, observer, terms)
+        return Ledger(spec.name, self.runner(), self.prices, store, observer, terms)
 
     def price_labels(self) -> dict[str, str]:
         """The study's name for each model, to what it is and where its price comes from."""
@@ -172,27 +207,38 @@ class _Search:
     def __post_init__(self) -> None:
         spec = self.study.spec
         self.spec = spec
-        self.baseline = spec.baseline_configuration()
+        self.baseline = self.study.configuration(spec.baseline, "baseline")
         self.table = RunTable(self.study.prices)
         self.fresh = RunTable(self.study.prices)
         self.holdout_tasks = list(self.study.suite.tasks(Split.HOLDOUT))
         self.search_tasks = list(self.study.suite.tasks(Split.SEARCH))
         self.references = {
-            name: self.baseline.changed(spec.configuration(changes, f"references.{name}"))
+            name: self.baseline.changed(self.study.configuration(changes, f"references.{name}"))
             for name, changes in spec.references.items()
         }
         self.finalists: list[Configuration] = []
         costs = [name for name in spec.objectives if name != "success"]
         self.rule = Rule(spec.margin, costs[0] if costs else "usd")
         self.contest = Race(
-            self.ledger, self.table, spec.plan, spec.objectives, self.baseline, self._room
+            self.ledger, self.table, self._plan(), spec.objectives, self.baseline, self._refuse
         )
+
+    def _plan(self) -> SearchPlan:
+        """The plan; every configuration of recorded runs that has no levers may be proposed."""
+        plan, recorded = self.spec.plan, self.study.recorded
+        if recorded is None or list(recorded.space()) != [NAME]:
+            return plan
+        count = max(plan.proposals, len(recorded.configurations))
+        return msgspec.structs.replace(plan, proposals=count)
 
     async def race(self) -> None:
         """The search."""
-        proposer = OptunaProposer(
-            self.spec.space(), self.baseline, self.spec.objectives, self.spec.seed
-        )
+        space, objectives = self.study.space(), self.spec.objectives
+        proposer: Proposer = OptunaProposer(space, self.baseline, objectives, self.spec.seed)
+        if self.study.recorded is not None:
+            for note in self.study.recorded.notes:
+                self.observer.note(note)
+            proposer = RecordedOnly(proposer, self.study.recorded.has)
         await self.contest.run(proposer, self.search_tasks)
         self.finalists = self._rank()[: self.spec.plan.finalists]
         self.observer.note(f"search ended: {self.contest.stopped_because}")
@@ -246,12 +292,8 @@ class _Search:
             stopped_because=self.contest.stopped_because,
             margin=self.spec.margin,
             objectives={n: str(d) for n, d in self.spec.objectives.items()},
-            evidence={
-                "tokens": "reported by the model's server",
-                "latency_s": "measured here",
-                "usd": "computed from the prices named under prices",
-                "success": "the suite's verifier",
-            },
+            evidence=EVIDENCE if self.study.recorded is None else RECORDED_EVIDENCE,
+            runs_used=sum(r.split is Split.SEARCH for r in self.ledger.runs.values()),
         )
 
     def _member(self, configuration: Configuration, chance: float | None) -> Member:
@@ -272,7 +314,7 @@ class _Search:
         )
 
     def _effects(self) -> Iterable[LeverEffect]:
-        for name, settings in self.spec.space().items():
+        for name, settings in self.study.space().items():
             for setting in settings:
                 alone = self.baseline.changed({name: setting})
                 if alone != self.baseline and self.table.tasks(alone):
@@ -305,21 +347,24 @@ class _Search:
         n = best.holdout.success.n if best.holdout else 0
         return best, f"{best.verdict.sentence if best.verdict else ''} on {n} holdout tasks"
 
-    def _room(self, configuration: Configuration, tasks: Sequence[Task]) -> bool:
+    def _refuse(self, configuration: Configuration, tasks: Sequence[Task]) -> str | None:
+        """Why these runs do not fit the budget; None when they do."""
         more = self.ledger.unmade(configuration, tasks)
         if not more:
             # What an earlier session made is there for the asking.
-            return True
+            return None
         budget = self.spec.budget
         if budget.max_runs is not None and len(self.ledger.runs) + more > budget.max_runs:
-            return False
+            return f"the cap of {budget.max_runs:,} runs leaves no room for another block"
         if budget.max_wall_s is None:
-            return True
+            return None
         some = self.holdout_tasks[: self.spec.plan.reference_tasks]
         self.ledger.left_s = self._expected_s(
             [(self.baseline, self.holdout_tasks), *((c, some) for c in self.references.values())]
         ) + self._finalists_s() * len(self.holdout_tasks)
-        return self._fits(self._mean_s(configuration) * more + SAFETY * self.ledger.left_s)
+        if self._fits(self._mean_s(configuration) * more + SAFETY * self.ledger.left_s):
+            return None
+        return "what is left of the budget is kept for the holdout"
 
     def _finalists_s(self) -> float:
         """Seconds of a task on all finalists that there may be, none slower than the baseline."""
@@ -352,6 +397,42 @@ class _Search:
             for k, r in self.ledger.runs.items()
             if k.configuration_id == configuration.id and k.task_id in ids
         ]
+
+
+class RecordedOnly:
+    """Passes on proposals that were recorded.
+
+    Args:
+        proposer: Proposes from the whole space.
+        has: Says whether a configuration was recorded.
+    """
+
+    def __init__(self, proposer: Proposer, has: Callable[[Configuration], bool]) -> None:
+        self._proposer, self._has = proposer, has
+
+    def propose(self) -> Configuration | None:
+        """The next that was recorded."""
+        while (configuration := self._proposer.propose()) is not None:
+            if self._has(configuration):
+                return configuration
+            self._proposer.tell(configuration, {})
+        return None
+
+    def tell(self, configuration: Configuration, means: Mapping[str, float]) -> None:
+        """What it came to."""
+        self._proposer.tell(configuration, means)
+
+
+def _recorded(spec: StudySpec) -> RecordedRuns | None:
+    suite = spec.suite
+    if suite.recorded is None:
+        return None
+    selection = Selection(suite.select, suite.where)
+    return RecordedRuns(suite.recorded, selection, suite.holdout, spec.seed)
+
+
+def _suite(spec: StudySpec) -> Suite:
+    return build_suite(spec.suite.name, spec.suite.options)
 
 
 def _solves(member: Member) -> bool:
