@@ -12,12 +12,10 @@ from leanloop.core.errors import SpentError
 from leanloop.core.task import Task
 from leanloop.search.ledger import Ledger
 from leanloop.search.protocol import Proposer
-from leanloop.search.runtable import RunTable
+from leanloop.search.runtable import COLUMNS, RunTable
 from leanloop.search.spec import SearchPlan
 from leanloop.stats.frontier import dominance_probability, frontier_probability
-
-ENOUGH = 4
-"""Common tasks below which nothing is dropped."""
+from leanloop.stats.sequence import Objective, shown_to_beat
 
 
 @dataclass(frozen=True)
@@ -42,9 +40,11 @@ class Race:
     """Runs configurations on common tasks until the budget or the tasks are used up.
 
     A round either brings new proposals up to the first block of tasks, or takes
-    those still alive, that may be on the frontier, to the next block. The
-    baseline is never dropped. Evidence is a posterior probability on paired
-    tasks and is not corrected for repeated looks.
+    those still alive, that may be on the frontier, to the next block. One is
+    dropped when a rival is shown to beat it, by confidence sequences that hold at
+    every look, the level of the whole study shared out over all pairs that there
+    may be. One that is unlikely to be on the frontier is not dropped for it, but
+    gets no more runs. The baseline is never dropped.
 
     Args:
         ledger: Makes the runs.
@@ -53,6 +53,7 @@ class Race:
         directions: Objective to ``max`` or ``min``.
         baseline: The configuration to beat.
         refuse: Says why these runs of a configuration do not fit the budget; None when they do.
+        margins: Success, and the share of a cost, that count as no loss.
     """
 
     ledger: Ledger
@@ -61,6 +62,7 @@ class Race:
     directions: Mapping[str, str]
     baseline: Configuration
     refuse: Callable[[Configuration, Sequence[Task]], str | None]
+    margins: tuple[float, float] = (0.02, 0.05)
     alive: list[Configuration] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     stopped_because: str = ""
@@ -82,10 +84,27 @@ class Race:
             self.stopped_because = str(error)
 
     def contenders(self) -> dict[Configuration, float]:
-        """Those alive, each with the probability that it is on the frontier."""
-        common = self.table.common(self.alive)
-        values = np.stack([self.table.objectives(c, common, self.directions) for c in self.alive])
-        return dict(zip(self.alive, map(float, frontier_probability(values)), strict=True))
+        """Those alive, each with the probability that it is on the frontier.
+
+        Those that are unlikely to be stay at the tasks that they have, so they are
+        set aside and the others judged again on the tasks that these share.
+        """
+        found: dict[Configuration, float] = {}
+        left = list(self.alive)
+        while left:
+            common = self.table.common(left)
+            values = np.stack([self.table.objectives(c, common, self.directions) for c in left])
+            found |= zip(left, map(float, frontier_probability(values)), strict=True)
+            likely = [c for c in left if self._likely(c, found)]
+            if len(likely) == len(left) or len(self.table.common(likely)) == len(common):
+                break
+            left = likely
+        return found
+
+    def _likely(self, configuration: Configuration, chances: Mapping[Configuration, float]) -> bool:
+        """Whether it may be on the frontier; the baseline always counts."""
+        unlikely = chances[configuration] < 1 - self.plan.drop_at
+        return configuration == self.baseline or not unlikely
 
     async def _welcome(
         self, proposer: Proposer, first: Sequence[Task], wanted: int, sofar: Sequence[Task]
@@ -100,8 +119,9 @@ class Race:
             if not await self._bring_up(configuration, first):
                 return
             proposer.tell(configuration, self.table.means(configuration))
+        chances = self.contenders()
         newest = [c for c in self.alive if len(self.table.tasks(c)) <= len(first)]
-        for configuration in newest:
+        for configuration in (c for c in newest if self._likely(c, chances)):
             if len(sofar) > 2 * len(first) and not await self._bring_up(
                 configuration, sofar[: -len(first)]
             ):
@@ -125,7 +145,7 @@ class Race:
     async def _advance(self, block: Sequence[Task]) -> None:
         chances = self.contenders()
         for configuration in list(self.alive):
-            if configuration != self.baseline and chances[configuration] < 1 - self.plan.drop_at:
+            if not self._likely(configuration, chances):
                 continue
             if configuration in self.alive and not await self._bring_up(configuration, block):
                 return
@@ -143,12 +163,23 @@ class Race:
             if rival == configuration:
                 continue
             common = self.table.common([configuration, rival])
-            if len(common) < ENOUGH:
-                continue
-            chance = dominance_probability(
-                self.table.objectives(configuration, common, self.directions),
-                self.table.objectives(rival, common, self.directions),
-            )
-            if chance >= self.plan.drop_at:
+            values = [self.table.values(c, common) for c in (rival, configuration)]
+            if shown_to_beat(values[0], values[1], self._compared(), self._level()):
+                chance = dominance_probability(
+                    self.table.objectives(configuration, common, self.directions),
+                    self.table.objectives(rival, common, self.directions),
+                )
                 return Dropped(configuration, rival, chance, len(common))
         return None
+
+    def _compared(self) -> list[Objective]:
+        """The study's objectives with what may be lost on each."""
+        return [
+            Objective(COLUMNS.index(name), name != "success", self.margins[name != "success"])
+            for name in self.directions
+        ]
+
+    def _level(self) -> float:
+        """The chance of a wrong drop that one ordered pair may have."""
+        count = max(self.plan.proposals, 2)
+        return (1 - self.plan.drop_at) / (count * (count - 1))

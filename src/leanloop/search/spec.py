@@ -77,7 +77,9 @@ class SearchPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         block: Tasks that the configurations still alive share in a round.
         proposals: Configurations to try at most, the baseline included.
         finalists: Configurations run on the holdout beside the baseline.
-        drop_at: Posterior probability of being beaten at which one is dropped.
+        drop_at: Confidence, over the whole study and every look, that nothing is
+            dropped that is not beaten.
+        cost_margin: Share of a cost that counts as no loss when one is dropped.
         reference_tasks: Holdout tasks for each reference; all when None.
     """
 
@@ -85,6 +87,7 @@ class SearchPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proposals: int = 24
     finalists: int = 3
     drop_at: float = 0.95
+    cost_margin: float = 0.05
     reference_tasks: int | None = None
 
 
@@ -165,7 +168,10 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def fingerprint(self) -> str:
         """Hash of what decides how a run turns out: suite, models and limits."""
-        parts = msgspec.json.encode([self.suite, self.models, self.limits], order="sorted")
+        # What a suite does not use is left out: a new field must not part a study from its runs.
+        used = {"name": self.suite.name, "options": self.suite.options}
+        suite = used if self.suite.recorded is None else self.suite
+        parts = msgspec.json.encode([suite, self.models, self.limits], order="sorted")
         return hashlib.sha256(parts).hexdigest()[:16]
 
     def _settings(self, name: str, values: object) -> tuple[Setting, ...]:

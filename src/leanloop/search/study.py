@@ -222,6 +222,7 @@ class _Search:
         self.contest = Race(
             self.ledger, self.table, self._plan(), spec.objectives, self.baseline, self._refuse
         )
+        self.contest.margins = (spec.margin, spec.plan.cost_margin)
 
     def _plan(self) -> SearchPlan:
         """The plan; every configuration of recorded runs that has no levers may be proposed."""
