@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-PARTS = (("chromium", "chromium"),)
+PARTS = (("chromium", "chromium"), ("postgresql", "pg_ctlcluster"))
 """Debian package, and the command that shows that it is here."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from leanloop.cli.options import JsonOption, StoreOption, store_path
+from leanloop.cli.options import JsonOption, StoreOption, store_place
 from leanloop.cli.studies import run_study
 from leanloop.search.spec import Budget, SearchPlan, StudySpec, SuiteSpec, read_study
 from leanloop.search.study import Study
@@ -35,4 +35,4 @@ def demo(
 ) -> None:
     """Run the demo's study, or go on with it."""
     spec = read_study(FILE)
-    run_study(Study(full(spec) if full_length else spec), store_path(store), as_json=json)
+    run_study(Study(full(spec) if full_length else spec), store_place(store), as_json=json)

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from leanloop.cli.options import JsonOption, StoreOption, store_path
+from leanloop.cli.options import JsonOption, StoreOption, store_place
 from leanloop.cli.studies import run_study
 from leanloop.search.spec import read_study
 from leanloop.search.study import Study
@@ -33,4 +33,4 @@ def optimize(
     if max_runs is not None:
         budget = msgspec.structs.replace(budget, max_runs=max_runs)
     spec = msgspec.structs.replace(spec, budget=budget)
-    run_study(Study(spec), store_path(store), as_json=json)
+    run_study(Study(spec), store_place(store), as_json=json)

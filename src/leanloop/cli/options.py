@@ -13,15 +13,21 @@ from rich.console import Console
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="The store; .leanloop/store.sqlite when left out.")
+    str | None,
+    typer.Option(
+        "--store",
+        help="The store: a file, or the address of a PostgreSQL database; "
+        ".leanloop/store.sqlite when left out.",
+    ),
 ]
 
 WIDE = 160
 
 
-def store_path(given: Path | None) -> Path:
-    """The store's file: as given, as ``LEANLOOP_STORE`` says, or in this folder."""
-    return given or Path(os.environ.get("LEANLOOP_STORE", ".leanloop/store.sqlite"))
+def store_place(given: str | None) -> Path | str:
+    """The store's file or address: as given, as ``LEANLOOP_STORE`` says, or in this folder."""
+    text = given or os.environ.get("LEANLOOP_STORE", ".leanloop/store.sqlite")
+    return text if "://" in text else Path(text)
 
 
 def emit(document: Any) -> None:  # noqa: ANN401 - whatever msgspec can encode

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit, store_path
+from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit, store_place
 from leanloop.cli.studies import saved_result
 from leanloop.report.html import write_report
 
@@ -19,7 +19,7 @@ def report(
     study: NameArgument, out: OutOption = None, store: StoreOption = None, json: JsonOption = False
 ) -> None:
     """Write the report of a study that has a result."""
-    result = saved_result(study, store_path(store))
+    result = saved_result(study, store_place(store))
     page = out or Path(f"{study}.html")
     write_report(result, page)
     if json:

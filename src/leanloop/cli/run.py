@@ -16,7 +16,7 @@ from leanloop.cli.options import (
     answers_console,
     emit,
     errors_console,
-    store_path,
+    store_place,
 )
 from leanloop.cli.studies import tell_fetch
 from leanloop.core.configuration import Configuration
@@ -44,7 +44,7 @@ def run(
     """Run one configuration; runs that the store has are not made again."""
     spec = read_study(study)
     opened = Study(spec)
-    member = _run(opened, read_configuration(opened, config), split, store_path(store))
+    member = _run(opened, read_configuration(opened, config), split, store_place(store))
     if json:
         emit(member)
     else:
@@ -67,8 +67,8 @@ def read_configuration(study: Study, path: Path | None) -> Configuration:
         raise BadInputError(str(path), f"not TOML: {error}") from error
 
 
-def _run(study: Study, configuration: Configuration, split: Split, file: Path) -> Member:
-    console, store = errors_console(), SqlStore(file)
+def _run(study: Study, configuration: Configuration, split: Split, place: Path | str) -> Member:
+    console, store = errors_console(), SqlStore(place)
 
     async def go(observer: TerminalObserver) -> Member:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leanloop.cli.options import store_path
+from leanloop.cli.options import store_place
 from leanloop.core.errors import BadInputError
 from leanloop.core.task import Split
 from leanloop.judging.reading import READERS, Selection, read_runs
@@ -72,7 +72,7 @@ class Source:
     selection: Selection = WHOLE
     study: str | None = None
     split: Split | None = None
-    store: Path | None = None
+    store: str | None = None
 
     def table(self) -> RunTable:
         """The runs.
@@ -109,28 +109,30 @@ class Source:
 
     def _study(self) -> tuple[SqlStore, str]:
         path = Path(self.runs)
-        if path.suffix in STORE_SUFFIXES:
-            store = _open(path)
+        if "://" in self.runs or path.suffix in STORE_SUFFIXES:
+            store = _open(self.runs if "://" in self.runs else path)
             known = store.studies()
             if self.study is None and len(known) != 1:
                 store.close()
                 some = ", ".join(known) or "none"
-                raise BadInputError("--study", f"{path} has {len(known)} studies; name one: {some}")
+                raise BadInputError(
+                    "--study", f"{store.place} has {len(known)} studies; name one: {some}"
+                )
             return store, self.study or known[0]
         if path.exists():
             kinds = ", ".join(READERS)
             raise BadInputError(self.runs, f"not a kind of file that is read: {kinds}, sqlite")
-        file = store_path(self.store)
-        if not file.exists():
+        place = store_place(self.store)
+        if isinstance(place, Path) and not place.exists():
             raise BadInputError(
-                self.runs, f"no such file, and no store at {file} to have a study of that name"
+                self.runs, f"no such file, and no store at {place} to have a study of that name"
             )
-        return _open(file), self.runs
+        return _open(place), self.runs
 
 
-def _open(path: Path) -> SqlStore:
+def _open(place: Path | str) -> SqlStore:
     from leanloop.store.sql import SqlStore  # noqa: PLC0415 - as above
 
-    if not path.is_file():
-        raise BadInputError(str(path), "no such store")
-    return SqlStore(path)
+    if isinstance(place, Path) and not place.is_file():
+        raise BadInputError(str(place), "no such store")
+    return SqlStore(place)

@@ -35,10 +35,10 @@ def tell_fetch(console: Console) -> FetchProgress:
     return tell
 
 
-def run_study(study: Study, store_file: Path, *, as_json: bool) -> Result:
+def run_study(study: Study, place: Path | str, *, as_json: bool) -> Result:
     """Run a study to its result; print it, keep it, and write its report beside the store."""
     console = errors_console()
-    store = SqlStore(store_file)
+    store = SqlStore(place)
 
     async def go(observer: TerminalObserver) -> Result:
         try:
@@ -58,7 +58,7 @@ def run_study(study: Study, store_file: Path, *, as_json: bool) -> Result:
         raise typer.Exit(130) from None
     finally:
         store.close()
-    page = store_file.parent / f"{study.spec.name}.html"
+    page = (place.parent if isinstance(place, Path) else Path()) / f"{study.spec.name}.html"
     write_report(result, page)
     if as_json:
         emit(result)
@@ -68,22 +68,22 @@ def run_study(study: Study, store_file: Path, *, as_json: bool) -> Result:
     return result
 
 
-def saved_result(name: str, store_file: Path) -> Result:
+def saved_result(name: str, place: Path | str) -> Result:
     """What a study found last.
 
     Raises:
         BadInputError: There is no such store or study, or it has no result yet.
     """
-    if not store_file.exists():
-        raise BadInputError(str(store_file), "no such store; --store names another")
-    store = SqlStore(store_file)
+    if isinstance(place, Path) and not place.exists():
+        raise BadInputError(str(place), "no such store; --store names another")
+    store = SqlStore(place)
     try:
         raw, known = store.result(name), ", ".join(store.studies()) or "none"
     finally:
         store.close()
     if raw is None:
         raise BadInputError(
-            f"study {name!r} in {store_file}", f"has no result yet; studies there: {known}"
+            f"study {name!r} in {store.place}", f"has no result yet; studies there: {known}"
         )
     return msgspec.json.decode(raw, type=Result)
 

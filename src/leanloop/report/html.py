@@ -101,15 +101,20 @@ def write_whole(text: str, path: Path) -> None:
         raise BadInputError(str(path), error.strerror or "cannot be written") from error
 
 
-def render_report(result: Result) -> str:
-    """The report as HTML text."""
-    environment = jinja2.Environment(
+def page_environment() -> jinja2.Environment:
+    """Templates of pages: everything is escaped, and a name that is missing is an error."""
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("leanloop.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def render_report(result: Result) -> str:
+    """The report as HTML text."""
+    environment = page_environment()
     environment.filters |= {
         "number": show_number,
         "range": show_range,

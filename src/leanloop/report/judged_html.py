@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from leanloop.judging.attribution import Attribution, Effect, LeverShare, PairEffect
@@ -14,7 +13,7 @@ from leanloop.judging.comparison import NOUNS, Comparison
 from leanloop.judging.frontier import FrontierAnswer, Standing
 from leanloop.judging.run_table import AXES
 from leanloop.report.figures import LABELLED, Frame, Point, Row, forest_figure, frontier_figure
-from leanloop.report.html import Plot, show_range, write_whole
+from leanloop.report.html import Plot, page_environment, show_range, write_whole
 from leanloop.report.judged_figures import (
     BLUE,
     GREEN,
@@ -114,14 +113,7 @@ def write_attribution(found: Attribution, path: Path) -> None:
 
 def render(page: Page) -> str:
     """A page as HTML text."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("leanloop.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("judged.html.j2").render(page=page)
+    return page_environment().get_template("judged.html.j2").render(page=page)
 
 
 def frontier_page(a: FrontierAnswer) -> Page:

@@ -1,4 +1,4 @@
-"""A store in a SQL database, through SQLAlchemy: SQLite in write-ahead mode here."""
+"""A store in a SQL database, through SQLAlchemy: SQLite here, PostgreSQL for many machines."""
 
 from __future__ import annotations
 
@@ -49,18 +49,25 @@ class SqlStore:
     """Keeps each run in one transaction of its own, on disk before it is counted.
 
     Args:
-        path: The SQLite file; made with its folder when it is not there.
+        place: A SQLite file, made with its folder when it is not there; or the
+            address of a PostgreSQL database, ``postgresql://user:password@host/name``.
+
+    Raises:
+        BadInputError: It cannot be opened. A password is never in the message.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, place: Path | str) -> None:
+        self.place = shown_place(place)
+        """The file or address, without a password."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._engine = sa.create_engine(f"sqlite:///{path}", poolclass=NullPool)
-            sa.event.listen(self._engine, "connect", _set_up)
+            self._engine = _engine(place)
             METADATA.create_all(self._engine)
-        except (sa.exc.DatabaseError, OSError) as error:
-            raise BadInputError(str(path), "not a store that can be opened") from error
+        except ModuleNotFoundError:
+            remedy = "needs psycopg: install leanloop with the extra 'postgres'"
+            raise BadInputError(self.place, remedy) from None
+        except (sa.exc.DatabaseError, OSError):
+            # What the driver says can hold the whole address.
+            raise BadInputError(self.place, "not a store that can be opened") from None
 
     def open_study(self, study: StudyRecord) -> None:
         """Register a study, or find it again.
@@ -75,7 +82,7 @@ class SqlStore:
                 connection.execute(sa.insert(STUDIES).values(**row))
         elif known.fingerprint != study.fingerprint:
             raise BadInputError(
-                f"study {study.name!r} in {self._path}",
+                f"study {study.name!r} in {self.place}",
                 "it was started with another suite, other models or limits; "
                 "give the new one another name",
             )
@@ -109,9 +116,15 @@ class SqlStore:
             "success": run.success,
             "run_json": msgspec.json.encode(run),
         }
-        with self._engine.begin() as connection:
-            connection.execute(sa.delete(RUNS).where(where & (RUNS.c.status == Status.OUTAGE)))
-            connection.execute(sa.insert(RUNS).values(**row))
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(sa.delete(RUNS).where(where & (RUNS.c.status == Status.OUTAGE)))
+                connection.execute(sa.insert(RUNS).values(**row))
+        except sa.exc.OperationalError:
+            raise BadInputError(
+                self.place,
+                "the store went away; finished runs are kept, run it again to go on",
+            ) from None
 
     def runs(self, study: str) -> Sequence[Run]:
         """Every run of a study, in the order in which they were recorded."""
@@ -134,6 +147,35 @@ class SqlStore:
     def close(self) -> None:
         """Release what it holds."""
         self._engine.dispose()
+
+
+def shown_place(place: Path | str) -> str:
+    """A store's file or address as it may be shown: without a password.
+
+    Raises:
+        BadInputError: It is no address.
+    """
+    return str(place) if isinstance(place, Path) else _url(place).render_as_string()
+
+
+def _url(address: str) -> sa.URL:
+    try:
+        url = sa.make_url(address)
+    except (sa.exc.ArgumentError, ValueError):
+        raise BadInputError("--store", "is no address of a database") from None
+    if url.get_backend_name() != "postgresql":
+        raise BadInputError("--store", "takes a file or the address of a PostgreSQL database")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _engine(place: Path | str) -> sa.Engine:
+    if isinstance(place, str):
+        # A pool that looks first: a server may have been away since the last run.
+        return sa.create_engine(_url(place), pool_pre_ping=True, hide_parameters=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(f"sqlite:///{place}", poolclass=NullPool)
+    sa.event.listen(engine, "connect", _set_up)
+    return engine
 
 
 def _set_up(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own types
