@@ -66,6 +66,8 @@ async def test_the_planted_winner_is_found_and_every_look_up_counts(tmp_path):
     assert best.verdict.usd.mean == pytest.approx(0.5)
     assert result.runs == len(runs)
     assert result.runs_used == sum(r.split is Split.SEARCH for r in runs) < 5 * 84
+    likely = [m for m in result.frontier if m.p_frontier >= 0.05]
+    assert all(m.holdout is not None for m in likely)
     assert {d.settings["configuration"] for d in result.dropped} <= {"c0", "c2", "c3", "c4"}
     assert result.evidence["usd"].startswith("as recorded")
     assert not {r.key.task_id for r in runs if r.split is Split.SEARCH} & {

@@ -242,6 +242,11 @@ class _Search:
             proposer = RecordedOnly(proposer, self.study.recorded.has)
         await self.contest.run(proposer, self.search_tasks)
         self.finalists = self._rank()[: self.spec.plan.finalists]
+        if self.study.recorded is not None:
+            # A look-up takes no time: everything that may be on the frontier has its holdout.
+            chances = self.contest.contenders()
+            likely = [c for c in self._rank() if chances[c] >= 1 - self.spec.plan.drop_at]
+            self.finalists = list(dict.fromkeys([*self.finalists, *likely]))
         self.observer.note(f"search ended: {self.contest.stopped_because}")
 
     async def holdout(self) -> None:
