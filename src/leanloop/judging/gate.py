@@ -122,7 +122,7 @@ def _only(part: tuple[RunTable, str | None], option: str) -> str:
         return table.find(wanted, option)
     if len(table.configurations) == 1:
         return table.configurations[0]
-    some = ", ".join(table.configurations[:5])
+    some = ", ".join(map(repr, table.configurations[:5]))
     raise BadInputError(
         option, f"{table.source} has {len(table.configurations)}: name one, as {some}"
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leanloop.core.errors import BadInputError
-from leanloop.judging.run_table import AXES, RunTable
+from leanloop.judging.run_table import AXES, RunTable, column_name
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -75,7 +75,7 @@ def read_runs(path: str, selection: Selection | None = None) -> RunTable:
         raise BadInputError(path, f"not a kind of file that is read: {', '.join(READERS)}")
     if "*" not in path and not Path(path).is_file():
         raise BadInputError(path, "no such file")
-    source = READERS[kind].format(_quoted(path))
+    source = READERS[kind].format(_quoted(path if "*" in path else _literal(path)))
     condition = f" WHERE {chosen.where}" if chosen.where else ""
     with _database(path) as (connection, folder):
         connection.execute(f"CREATE TABLE given AS SELECT {chosen.select} FROM {source}{condition}")
@@ -139,6 +139,11 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _literal(path: str) -> str:
+    """A path that DuckDB takes as it stands: ``runs[1].csv`` is not ``runs1.csv``."""
+    return path.replace("[", "[[]").replace("?", "[?]")
+
+
 @dataclass(frozen=True)
 class _Reading:
     """Checks what was selected and brings it to one row a configuration and task."""
@@ -156,7 +161,7 @@ class _Reading:
                 raise BadInputError(
                     f"{self.source}: column {needed}",
                     f"is not there; --select names it, as in 'x AS {needed}'. "
-                    f"There are: {', '.join(names)}",
+                    f"There are: {', '.join(map(repr, names))}",
                 )
         notes = self._clean(columns)
         self._check()
@@ -180,7 +185,7 @@ class _Reading:
             given = f'CAST("{columns[name]}" AS VARCHAR)' if name in columns else "NULL::VARCHAR"
             chosen.append(f"{given} AS {name}")
         chosen += [
-            f'CAST("{n}" AS VARCHAR) AS "lever {n}"'
+            f"CAST({column_name(n)} AS VARCHAR) AS {column_name(f'lever {n}')}"
             for low, n in columns.items()
             if low not in RESERVED
         ]
@@ -259,9 +264,8 @@ class _Reading:
         within = "NULL::DOUBLE"
         if self.within is not None:
             axis, bound = self.within
-            within = (
-                f"CASE WHEN {axis} <= {bound!r} THEN success WHEN {axis} > {bound!r} THEN 0 END"
-            )
+            most = f"'{bound!r}'::DOUBLE"
+            within = f"CASE WHEN {axis} <= {most} THEN success WHEN {axis} > {most} THEN 0 END"
         run(
             "CREATE TABLE coded AS SELECT c.code AS configuration, t.code AS task, "
             f"{', '.join(f'r.{n}' for n in NUMBERS)}, {within} AS within "
@@ -292,7 +296,7 @@ class _Reading:
         )
 
     def _levers(self, levers: Sequence[str]) -> None:
-        names = "".join(f', "lever {n}" AS "{n}"' for n in levers)
+        names = "".join(f", {column_name(f'lever {n}')} AS {column_name(n)}" for n in levers)
         self.connection.execute(
             f"CREATE TABLE settings AS SELECT DISTINCT configuration{names} FROM rows"
         )
@@ -300,8 +304,9 @@ class _Reading:
         twice = "SELECT configuration FROM settings GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
         twice = twice.replace("GROUP BY ALL", "GROUP BY configuration")
         for (configuration,) in self._all(twice):
+            named = " ".join(", ".join(levers).split())
             raise BadInputError(
                 f"{self.source}: configuration {configuration!r}",
-                f"has several settings of {', '.join(levers)}; a column that is no lever is to be "
+                f"has several settings of {named}; a column that is no lever is to be "
                 "left out of --select",
             )

@@ -107,7 +107,7 @@ class RunTable:
 
     def settings(self) -> dict[str, dict[str, str]]:
         """Configuration to its lever columns; a missing value is ``off``."""
-        names = "".join(f', "{n}"' for n in self.levers)
+        names = "".join(f", {column_name(n)}" for n in self.levers)
         rows = self.connection.execute(
             f"SELECT configuration{names} FROM settings ORDER BY configuration"
         ).fetchall()
@@ -221,11 +221,16 @@ class RunTable:
         _release(self.connection, self.folder)
 
 
+def column_name(name: str) -> str:
+    """A column's name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _release(connection: DuckDBPyConnection, folder: Path) -> None:
     connection.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
+    shown = ", ".join(map(repr, names[:5]))
     return f"there are: {shown}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
