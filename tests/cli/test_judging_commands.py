@@ -145,3 +145,104 @@ def test_tables_for_people_keep_every_figure(store):
     assert done.returncode == 0
     assert "…" not in done.stdout
     assert "on the frontier" in done.stdout
+
+
+@pytest.mark.parametrize(("split", "tasks"), [("search", 24), ("holdout", 12)])
+def test_a_split_of_a_study_by_name_and_by_path(store, split, tasks):
+    result = msgspec.json.decode(SqlStore(store).result("coins"))
+    ends = ("--a", result["baseline"]["id"], "--b", result["recommended"], "--split", split)
+    by_path = document("compare", store, "--study", "coins", *ends)
+    assert by_path == document("compare", "coins", "--store", store, *ends)
+    assert by_path["n_tasks"] <= tasks
+    assert by_path["n_tasks"] == tasks or split == "search"
+    assert by_path["success"]["difference"] > 0
+
+
+def test_the_files_of_a_gate_hold_its_verdict_and_every_check(store, tmp_path):
+    result = msgspec.json.decode(SqlStore(store).result("coins"))
+    xml, summary = tmp_path / "g.xml", tmp_path / "g.md"
+    arguments = (
+        "gate", store, "--baseline", store, "--baseline-configuration", result["recommended"],
+        "--configuration", result["baseline"]["id"], "--junit", xml, "--markdown", summary,
+    )  # fmt: skip
+    done = leanloop(*arguments, "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert not found["passed"]
+    suite = ET.parse(xml).getroot()
+    assert [c.get("name") for c in suite] == [c["name"] for c in found["checks"]]
+    failed = [c.get("name") for c in suite if c.find("failure") is not None]
+    assert failed == [c["name"] for c in found["checks"] if not c["passed"]]
+    assert suite.get("failures") == str(len(failed))
+    assert found["comparison"]["sentence"] in summary.read_text()
+
+
+HEADER = "configuration,task,success,usd"
+OK = f"{HEADER}\na,t,1,1\nb,t,1,2\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "more"),
+    [
+        ("empty.csv", b"", ()),
+        ("junk.csv", bytes(range(256)) * 9, ()),
+        ("junk.csv.gz", bytes(range(256)), ()),
+        ("junk.parquet", bytes(range(256)) * 9, ()),
+        ("junk.sqlite", bytes(range(256)) * 9, ()),
+        ("empty.jsonl", b"", ()),
+        ("text.csv", f"{HEADER}\na,t,1,n/a\n".encode(), ()),
+        ("ragged.csv", f"{HEADER}\na,t,1,1,9,9\nb\n".encode(), ()),
+        ("debt.csv", f"{HEADER}\na,t,1,-1\n".encode(), ()),
+        ("runs.xlsx", OK.encode(), ()),
+        ("ok.csv", OK.encode(), ("--select", "*; DROP TABLE x")),
+        ("ok.csv", OK.encode(), ("--select", "nothing AS task")),
+        ("ok.csv", OK.encode(), ("--select", "")),
+        ("ok.csv", OK.encode(), ("--where", "success >")),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_line_and_exit_code_2(tmp_path, name, content, more):
+    (tmp_path / name).write_bytes(content)
+    done = leanloop("frontier", tmp_path / name, *more)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("leanloop: ")
+    assert "Traceback" not in line
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "it's",
+        "Ü 🦊",
+        "x" * 300,
+        pytest.param(
+            "[/]",
+            marks=pytest.mark.xfail(
+                raises=AssertionError,
+                reason="report/judged_terminal.py prints names as rich markup: a traceback",
+            ),
+        ),
+        pytest.param(
+            "a[red]b",
+            marks=pytest.mark.xfail(
+                raises=AssertionError,
+                reason="report/judged_terminal.py prints names as rich markup: [red] is lost",
+            ),
+        ),
+    ],
+)
+def test_a_name_is_shown_as_it_is(tmp_path, name):
+    (tmp_path / "runs.csv").write_text(f"{HEADER}\n{name},t,1,1\nb,t,1,2\n")
+    done = leanloop("frontier", tmp_path / "runs.csv")
+    assert done.returncode == 0
+    assert name in "".join(done.stdout.split("\n"))
+
+
+@recorded
+def test_a_recorded_configuration_may_be_named_by_its_end():
+    ends = ("--a", f"{HANDS}-raw_agent-run_1", "--b", "no-hint-observation_masking-"
+            "observation_masking_for_eval-run_1")  # fmt: skip
+    found = document("compare", RECORDED, "--select", PLAIN, *ends)
+    assert found["success"]["difference"] == pytest.approx(-0.112)
+    assert found["success"]["high"] < 0
+    assert found["usd"]["high"] < 1
