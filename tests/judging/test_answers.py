@@ -121,11 +121,18 @@ def test_zero_costs_have_no_ratio():
     assert "dollars unknown" in found.sentence
 
 
-def test_costs_that_never_vary_are_exact_and_do_not_decide_success():
+def test_costs_that_never_vary_are_narrow_and_do_not_decide_success():
     given = [{**r, "usd": 1.0 if r["configuration"] == "c0" else 0.5} for r in ROWS]
     found = compare(table(given), "c0", "c1")
     assert found.usd.ratio == pytest.approx(0.5)
-    assert found.usd.low == pytest.approx(0.5) == found.usd.high
+    assert 0.48 < found.usd.low < 0.5 < found.usd.high < 0.52
+
+
+def test_the_probabilities_of_few_tasks_come_with_a_warning():
+    few = [r for r in ROWS if int(r["task"].lstrip("t")) < 12]
+    (warning,) = frontier_of(table(few)).warnings
+    assert "12 tasks are few" in warning
+    assert not frontier_of(table(ROWS)).warnings
 
 
 def test_one_configuration():
@@ -251,6 +258,19 @@ def test_gate_of_two_tables():
     assert found.passed
     with pytest.raises(BadInputError, match="--configuration"):
         gate_tables((table(before), None), (table(ROWS), None), terms)
+
+
+def test_a_gate_does_not_pass_where_the_runs_lack_the_cost_of_the_baseline():
+    before = [r for r in ROWS if r["configuration"] == "c0"]
+    after = [{k: v for k, v in r.items() if k != "usd"} for r in before]
+    terms = Terms(margin=0.2)
+    found = gate_tables((table(before), None), (table(after), None), terms)
+    assert [(c.name, c.passed, c.message) for c in found.checks[1:]] == [
+        ("usd", False, "dollars unknown")
+    ]
+    # The other way round there is nothing to hold the runs to.
+    back = gate_tables((table(after), None), (table(before), None), terms)
+    assert [c.name for c in back.checks] == ["success"]
 
 
 def factorial(levers: int, missing: frozenset[int] = frozenset()) -> Rows:

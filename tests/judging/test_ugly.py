@@ -54,16 +54,12 @@ def test_all_or_none_solved_in_few_tasks_is_no_certainty(tasks, solved):
 
 def test_all_solved_at_the_same_cost_on_many_tasks():
     found = compare(table(costs(800, lambda t: 1 + t % 7, lambda t: 1 + t % 7)), "c0", "c1")
-    assert (found.usd.ratio, found.usd.low, found.usd.high) == (1.0, 1.0, 1.0)
+    assert found.usd.ratio == 1
+    assert 0.99 < found.usd.low < 1 < found.usd.high < 1.01
     assert found.success.non_inferior
     assert found.verdict is Outcome.NOT_SHOWN
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="stats/interval.py: where one task alone costs anything the error is 0, and 0 times the "
-    "endless pivot of the draws without that task is taken as 0: the interval is a point",
-)
 def test_one_task_that_costs_anything_shows_nothing():
     given = costs(800, lambda t: float(t == 3), lambda t: 0.5 * (t == 3))
     found = compare(table(given), "c0", "c1")
@@ -72,11 +68,6 @@ def test_one_task_that_costs_anything_shows_nothing():
     assert found.verdict is Outcome.NOT_SHOWN
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="stats/interval.py: one task that has nearly all of the cost sets the ratio, so that "
-    "its own residual is nothing and the error, and with it the interval, is tiny",
-)
 @pytest.mark.parametrize("size", [1e4, 1e9])
 def test_one_task_that_dwarfs_the_others_shows_nothing(size):
     first, second = np.random.default_rng(0).lognormal(size=(2, 40)).tolist()
@@ -86,11 +77,6 @@ def test_one_task_that_dwarfs_the_others_shows_nothing(size):
     assert found.verdict is Outcome.NOT_SHOWN
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="stats/interval.py: two tasks with the same ratio have no spread, and their interval is "
-    "a point: 'dearer' rests on two tasks",
-)
 @pytest.mark.parametrize("tasks", [2, 3])
 def test_two_tasks_with_the_same_ratio_show_nothing(tasks):
     found = compare(table(costs(tasks, lambda _: 1.0, lambda _: 2.0)), "c0", "c1")
@@ -229,11 +215,6 @@ def test_no_effect_is_given_without_a_common_task():
     assert all(x.share.success.mean is None and x.share.usd.mean is None for x in found.levers)
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="stats/comparison.py mcnemar sums binomials of whole numbers: 3 s at 10,000 pairs that "
-    "differ, 18 s at 20,000, and compare on a table of millions waits for it",
-)
 def test_mcnemar_is_quick_on_large_tables():
     wins = np.tile([0.0, 1.0], 5000)
     start = time.process_time()

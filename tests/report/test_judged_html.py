@@ -11,13 +11,10 @@ from leanloop.core.errors import BadInputError
 from leanloop.judging.attribution import explain
 from leanloop.judging.comparison import compare
 from leanloop.judging.frontier import Question, frontier_of
-from leanloop.report.judged_html import (
-    attribution_page,
-    comparison_page,
-    frontier_page,
-    render,
-    write_frontier,
-)
+from leanloop.report.attribution_page import attribution_page
+from leanloop.report.comparison_page import comparison_page
+from leanloop.report.frontier_page import frontier_page, write_frontier
+from leanloop.report.page import render
 from tests.judging.tables import changed, rows, table
 from tests.judging.test_answers import factorial
 from tests.report.test_browser import browser  # noqa: F401 - a fixture

@@ -172,6 +172,14 @@ def test_mcnemar_is_the_binomial_test():
     assert mcnemar(a, b + 0.5) is None
 
 
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_mcnemar_is_the_sum_of_binomials(wins, losses):
+    a = np.array([0.0] * wins + [1.0] * losses + [1.0])
+    b = np.array([1.0] * wins + [0.0] * losses + [1.0])
+    tail = sum(math.comb(wins + losses, k) for k in range(min(wins, losses) + 1))
+    assert mcnemar(a, b) == pytest.approx(min(1.0, 2 * tail / 2 ** (wins + losses)), rel=1e-9)
+
+
 def test_tasks_needed_shrink_with_the_margin():
     seen = Interval(0.0, -0.05, 0.05, 200)
     few, many = (tasks_to_show_not_worse(seen, 0.025, m) for m in (0.1, 0.02))

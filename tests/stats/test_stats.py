@@ -49,8 +49,8 @@ def test_ratio_of_means_and_its_interval():
     a = rng.lognormal(size=400)
     found = paired_ratio(a, 0.5 * a)
     assert found.mean == pytest.approx(0.5)
-    assert found.low == pytest.approx(0.5)
-    assert found.high == pytest.approx(0.5)
+    # 400 tasks that agree leave room for the two imagined ones alone.
+    assert 0.48 < found.low < 0.5 < found.high < 0.52
 
 
 def test_the_paired_difference_covers_the_truth():

@@ -46,7 +46,13 @@ def main() -> None:
         command = import_module(f"leanloop.cli.{name}")
         app.command(name, help=command.__doc__)(getattr(command, name))
     try:
-        app()
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except BadInputError as error:
-        sys.stderr.write(f"leanloop: {error}\n")
-        sys.exit(2)
+        said = str(error)
+    except typer.TyperException as error:
+        helped = f"leanloop {asked} --help" if asked in COMMANDS else "leanloop --help"
+        said = f"{' '.join(error.format_message().split()).rstrip('.')}; see {helped}"
+    except typer.Abort:
+        sys.exit(1)
+    sys.stderr.write(f"leanloop: {said}\n")
+    sys.exit(2)

@@ -52,7 +52,7 @@ def compare(
     with closing(table):
         found = compare_configurations(table, a, b, Terms(margin, cost, seed))
     if report is not None:
-        from leanloop.report.judged_html import write_comparison  # noqa: PLC0415 - slow to load
+        from leanloop.report.comparison_page import write_comparison  # noqa: PLC0415 - slow to load
 
         write_comparison(found, report)
     if json:

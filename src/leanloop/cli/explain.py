@@ -63,7 +63,7 @@ def explain(
     with closing(table):
         found = attribute(table, start, end, Terms(margin, cost, seed))
     if report is not None:
-        from leanloop.report.judged_html import write_attribution  # noqa: PLC0415 - slow to load
+        from leanloop.report.attribution_page import write_attribution  # noqa: PLC0415 - slow to load
 
         write_attribution(found, report)
     if json:

@@ -78,7 +78,7 @@ def frontier(
     with closing(table):
         answer = frontier_of(table, asked)
     if report is not None:
-        from leanloop.report.judged_html import write_frontier  # noqa: PLC0415 - slow to load
+        from leanloop.report.frontier_page import write_frontier  # noqa: PLC0415 - slow to load
 
         write_frontier(answer, report)
     if json:

@@ -37,10 +37,10 @@ def emit(document: Any) -> None:  # noqa: ANN401 - whatever msgspec can encode
 
 def answers_console() -> Console:
     """Standard output, for tables; wide where it is no terminal, so that no figure is cut."""
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDE)
+    console = Console(markup=False, emoji=False)
+    return console if console.is_terminal else Console(width=WIDE, markup=False, emoji=False)
 
 
 def errors_console() -> Console:
     """Standard error, for progress and logs."""
-    return Console(stderr=True)
+    return Console(stderr=True, markup=False, emoji=False)

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from leanloop.core.errors import BadInputError
-from leanloop.judging.frontier import figures_of, unknown_costs
+from leanloop.judging.frontier import NEAR, figures_of, unknown_costs
 from leanloop.judging.run_table import AXES, Common, RunTable
 from leanloop.stats.comparison import (
     Outcome,
@@ -25,8 +25,6 @@ from leanloop.stats.comparison import (
 from leanloop.stats.interval import Interval, proportion_interval
 
 NOUNS = {"usd": "dollars", "latency_s": "seconds", "tokens": "tokens", "tool_calls": "tool calls"}
-NEAR = 30
-"""Common tasks below which the reader is warned that little can be shown."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ from leanloop.stats.interval import Interval, mean_intervals, proportion_interva
 from leanloop.stats.repeats import SeedSpread, pass_hat_k, seed_spread
 
 DIRECTIONS = {"success": "max", **dict.fromkeys(AXES, "min")}
+NEAR = 30
+"""Common tasks below which the reader is warned that little can be shown."""
 BARELY = 0.5
 """Share of a configuration's own tasks below which the overlap is called out."""
 
@@ -187,7 +189,11 @@ def frontier_of(table: RunTable, question: Question | None = None) -> FrontierAn
         configurations=tuple(ordered),
         hypervolume=area,
         bounded=bounded,
-        warnings=(*_overlap(common, counts, names), *unknown_costs(common, objectives)),
+        warnings=(
+            *_overlap(common, counts, names),
+            *_few(common),
+            *unknown_costs(common, objectives),
+        ),
         notes=table.notes,
     )
 
@@ -314,6 +320,20 @@ def _bounded(axis: str, bound: float, best: Best, names: Sequence[str]) -> Bound
 
 def _sized(interval: Interval, n: int) -> Interval:
     return Interval(interval.mean, interval.low, interval.high, n)
+
+
+def _few(common: Common) -> list[str]:
+    """A warning where a bootstrap has little to draw from."""
+    units, what = (
+        common.sample.units.count,
+        "clusters" if common.sample.units.clustered else "tasks",
+    )
+    if len(common.configurations) < 2 or not 2 <= units < NEAR:
+        return []
+    return [
+        f"{units} {what} are few: the probabilities of being on the frontier are surer than they "
+        "should be, and no verdict should rest on them"
+    ]
 
 
 def _overlap(common: Common, counts: Mapping[str, int], names: Sequence[str]) -> list[str]:

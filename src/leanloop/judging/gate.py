@@ -10,7 +10,7 @@ import msgspec
 from leanloop.core.errors import BadInputError
 from leanloop.judging.comparison import NOUNS, Comparison, Terms, compare
 from leanloop.judging.reading import table_of_rows
-from leanloop.judging.run_table import RunTable
+from leanloop.judging.run_table import AXES, RunTable
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -84,6 +84,9 @@ def gate_tables(
 ) -> Gate:
     """Check the runs of one table against those of another.
 
+    The cost axes are those of the baseline: where the runs do not have the one
+    that decides, the gate fails, since nothing shows that it is no higher.
+
     Args:
         baseline: A table, and the configuration of it; the only one when None.
         runs: The same of what is judged.
@@ -91,8 +94,8 @@ def gate_tables(
         costs: As in ``gate``.
 
     Raises:
-        BadInputError: A table has several configurations and none is named, or the
-            two have no cost in common that decides.
+        BadInputError: A table has several configurations and none is named, or an
+            axis of ``terms`` or ``costs`` is not in the baseline.
     """
     first = _only(baseline, "--baseline-configuration")
     second = _only(runs, "--configuration")
@@ -102,8 +105,10 @@ def gate_tables(
         _columns(baseline, first, "--baseline-configuration"),
         _columns(runs, second, "--configuration"),
     ]
-    names = [n for n in parts[0] if n in parts[1]]
-    joined = {n: [v for part in parts for v in part[n]] for n in names}
+    # A cost that only the baseline has is unknown of the runs, and must not go unchecked.
+    names = [n for n in parts[0] if n in parts[1] or n in AXES]
+    unknown = [None] * len(parts[1]["task"])
+    joined = {n: [*parts[0][n], *parts[1].get(n, unknown)] for n in names}
     source = f"{baseline[0].source} and {runs[0].source}"
     table = table_of_rows(source, joined)
     try:

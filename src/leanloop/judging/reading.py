@@ -301,8 +301,9 @@ class _Reading:
             f"CREATE TABLE settings AS SELECT DISTINCT configuration{names} FROM rows"
         )
         self.connection.execute("DROP TABLE rows")
-        twice = "SELECT configuration FROM settings GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
-        twice = twice.replace("GROUP BY ALL", "GROUP BY configuration")
+        twice = (
+            "SELECT configuration FROM settings GROUP BY configuration HAVING count(*) > 1 LIMIT 1"
+        )
         for (configuration,) in self._all(twice):
             named = " ".join(", ".join(levers).split())
             raise BadInputError(

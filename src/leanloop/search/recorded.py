@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,18 @@ from leanloop.core.run import RecordedCost, Run, RunKey, Status
 from leanloop.core.task import Split, Task
 from leanloop.judging.reading import Selection, read_runs
 from leanloop.judging.run_table import AXES, RunTable
+from leanloop.search.protocol import Proposer
 
 NAME = "configuration"
 """The one lever of recorded runs that name no levers: which configuration."""
 ENOUGH = 0.5
 """Share of the most tasks of any configuration that one needs, or it is left out."""
+
+
+RECORDED_EVIDENCE = dict.fromkeys(
+    ("tokens", "latency_s", "usd", "success"),
+    "as recorded in the suite's file; nothing was run here",
+)
 
 
 class RecordedRuns:
@@ -118,6 +125,30 @@ class RecordedRuns:
             cluster=task.cluster,
             recorded=RecordedCost(**costs),
         )
+
+
+class RecordedOnly:
+    """Passes on proposals that were recorded.
+
+    Args:
+        proposer: Proposes from the whole space.
+        has: Says whether a configuration was recorded.
+    """
+
+    def __init__(self, proposer: Proposer, has: Callable[[Configuration], bool]) -> None:
+        self._proposer, self._has = proposer, has
+
+    def propose(self) -> Configuration | None:
+        """The next that was recorded."""
+        while (configuration := self._proposer.propose()) is not None:
+            if self._has(configuration):
+                return configuration
+            self._proposer.tell(configuration, {})
+        return None
+
+    def tell(self, configuration: Configuration, means: Mapping[str, float]) -> None:
+        """What it came to."""
+        self._proposer.tell(configuration, means)
 
 
 def _known(value: float) -> float | None:

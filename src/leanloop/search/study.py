@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -24,7 +24,7 @@ from leanloop.search.ledger import Ledger, Terms, names_of
 from leanloop.search.propose import OptunaProposer
 from leanloop.search.protocol import Observer, Proposer, Runner
 from leanloop.search.race import Dropped, Race
-from leanloop.search.recorded import NAME, RecordedRuns
+from leanloop.search.recorded import NAME, RECORDED_EVIDENCE, RecordedOnly, RecordedRuns
 from leanloop.search.result import (
     DroppedMember,
     LeverEffect,
@@ -49,7 +49,6 @@ EVIDENCE = {
     "usd": "computed from the prices named under prices",
     "success": "the suite's verifier",
 }
-RECORDED_EVIDENCE = dict.fromkeys(EVIDENCE, "as recorded in the suite's file; nothing was run here")
 
 SAFETY = 1.1
 """What is kept for the holdout, over what it is expected to take."""
@@ -403,30 +402,6 @@ class _Search:
             for k, r in self.ledger.runs.items()
             if k.configuration_id == configuration.id and k.task_id in ids
         ]
-
-
-class RecordedOnly:
-    """Passes on proposals that were recorded.
-
-    Args:
-        proposer: Proposes from the whole space.
-        has: Says whether a configuration was recorded.
-    """
-
-    def __init__(self, proposer: Proposer, has: Callable[[Configuration], bool]) -> None:
-        self._proposer, self._has = proposer, has
-
-    def propose(self) -> Configuration | None:
-        """The next that was recorded."""
-        while (configuration := self._proposer.propose()) is not None:
-            if self._has(configuration):
-                return configuration
-            self._proposer.tell(configuration, {})
-        return None
-
-    def tell(self, configuration: Configuration, means: Mapping[str, float]) -> None:
-        """What it came to."""
-        self._proposer.tell(configuration, means)
 
 
 def _recorded(spec: StudySpec) -> RecordedRuns | None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leanloop.stats.comparison import paired_difference
-from leanloop.stats.interval import Interval, mean_spread
+from leanloop.stats.interval import Interval, imagined_reach, mean_spread, scaled
 from leanloop.stats.resampling import Floats, Sample
 from leanloop.stats.student import t_quantile
 
@@ -102,7 +102,7 @@ def success_effect(contrast: Contrast, success: Floats, sample: Sample) -> Inter
 def cost_effect(contrast: Contrast, costs: Floats, sample: Sample) -> Interval:
     """A contrast of the logarithm of mean costs, as a factor on the cost.
 
-    The error is the delta method's, with Student's t.
+    The error is the delta method's, with Student's t, never below ``imagined_reach``.
 
     Args:
         contrast: Of the cells.
@@ -112,16 +112,20 @@ def cost_effect(contrast: Contrast, costs: Floats, sample: Sample) -> Interval:
     unknown = Interval(None, None, None, sample.n)
     if contrast.weights is None or not sample.n or not np.isfinite(costs).all():
         return unknown
-    means = costs.mean(axis=1)
-    if (means <= 0).any():
+    ordinary, powers = scaled(costs)
+    totals = ordinary.sum(axis=1)
+    if (totals <= 0).any():
         return unknown
-    effect = float(contrast.weights @ np.log(means))
-    spread = mean_spread(contrast.weights @ (costs / means[:, None]), sample, long_tail=True)
+    shares = ordinary / totals[:, None]
+    effect = float(contrast.weights @ (np.log(totals / sample.n) + powers * math.log(2)))
+    spread = mean_spread(contrast.weights @ shares * sample.n, sample, long_tail=True)
+    mean = math.exp(min(effect, 700.0))
     if spread is None:
-        return Interval(math.exp(effect), None, None, sample.n)
-    half = t_quantile(spread.freedom) * math.sqrt(spread.variance)
-    ends = [math.exp(min(effect + s * half, 700.0)) for s in (-1, 0, 1)]
-    return Interval(ends[1], ends[0], ends[2], sample.n)
+        return Interval(mean, None, None, sample.n)
+    least = imagined_reach(shares) * math.sqrt(float((contrast.weights**2).sum()) / 2)
+    half = max(t_quantile(spread.freedom) * math.sqrt(spread.variance), least)
+    ends = [math.exp(min(effect + s * half, 700.0)) for s in (-1, 1)]
+    return Interval(mean, ends[0], ends[1], sample.n)
 
 
 def simple_contrast(plus: Sequence[bool], minus: Sequence[bool]) -> Contrast:

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leanloop.stats.interval import Interval, proportion_interval, ratio_intervals
+from leanloop.stats.interval import (
+    Interval,
+    mean_interval,
+    proportion_interval,
+    ratio_intervals,
+)
 from leanloop.stats.resampling import Floats, Sample
+
+FEW_SOLVED = 5
+"""Solved tasks below which a bootstrap of cost over success has no usable lower end."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,8 @@ class CostOfPass:
 def costs_of_pass(success: Floats, cost: Floats, sample: Sample) -> list[CostOfPass]:
     """Cost over success on the same tasks, with the interval of ``ratio_intervals``.
 
-    Where nothing was solved it is infinite, and its lower end is the mean cost
-    over the most success that is still likely.
+    Below ``FEW_SOLVED`` solved tasks its lower end is the least likely mean cost
+    over the most likely success; where nothing was solved it is infinite.
 
     Args:
         success: Shape (configurations, tasks), 0 to 1.
@@ -44,13 +52,18 @@ def costs_of_pass(success: Floats, cost: Floats, sample: Sample) -> list[CostOfP
     ratios = ratio_intervals(cost, success, sample)
     found = []
     for ratio, own, paid in zip(ratios, success, cost, strict=True):
-        if len(own) and own.sum() == 0 and np.isfinite(paid).all():
-            most = proportion_interval(own, sample).high
-            least = float(paid.mean()) / most if most else None
-            found.append(CostOfPass(None, least, None, len(own), infinite=True))
-        else:
-            found.append(CostOfPass(ratio.mean, ratio.low, ratio.high, len(own), infinite=False))
+        none = bool(len(own) and own.sum() == 0 and np.isfinite(paid).all())
+        few = own.sum() < FEW_SOLVED and (none or ratio.low is not None)
+        low = _least(own, paid, sample) if few else ratio.low
+        found.append(CostOfPass(ratio.mean, low, ratio.high, len(own), infinite=none))
     return found
+
+
+def _least(success: Floats, cost: Floats, sample: Sample) -> float | None:
+    """The lower end of the mean cost over the upper end of success."""
+    mean, most = mean_interval(cost, sample), proportion_interval(success, sample).high
+    least = mean.mean if mean.low is None else mean.low
+    return least / most if most and least is not None else None
 
 
 @dataclass(frozen=True)

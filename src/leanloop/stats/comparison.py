@@ -70,9 +70,13 @@ def mcnemar(a: Floats, b: Floats) -> float | None:
     if not len(a) or not np.isin(np.concatenate([a, b]), (0.0, 1.0)).all():
         return None
     wins, losses = int((b > a).sum()), int((b < a).sum())
-    together = wins + losses
-    tail = sum(math.comb(together, k) for k in range(min(wins, losses) + 1))
-    return min(1.0, float(2 * tail / 2**together))
+    together, fewer = wins + losses, min(wins, losses)
+    # From the largest term down, each from the one before: nothing that large is ever written out.
+    whole = math.lgamma(together + 1) - together * math.log(2)
+    largest = math.exp(whole - math.lgamma(fewer + 1) - math.lgamma(together - fewer + 1))
+    k = np.arange(fewer, 0, -1, dtype=np.float64)
+    terms = np.cumprod(k / (together - k + 1))
+    return min(1.0, 2 * largest * (1 + float(terms.sum())))
 
 
 def tasks_to_show_not_worse(difference: Interval, error: float | None, margin: float) -> int | None:

@@ -86,7 +86,9 @@ def frontier_probability(values: Floats, sample: Sample | None = None) -> Floats
     whole = sample or sample_of(tasks)
     if whole.units.count < 2:
         return np.full(configurations, np.nan)
-    chances = on_frontier(resampled_means(values, whole)).mean(axis=0)
+    # In ordinary units: what is rounded off is then small beside the values, and sums stay finite.
+    ordinary = values / np.exp2(np.frexp(np.nanmax(np.abs(values), axis=(0, 1), initial=0))[1])
+    chances = on_frontier(resampled_means(ordinary, whole)).mean(axis=0)
     return np.where(np.isnan(values).any(axis=(1, 2)), np.nan, chances)
 
 

@@ -7,12 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leanloop.stats.resampling import Floats, Sample, sample_of
+from leanloop.stats.resampling import Floats, Ints, Sample, sample_of
 from leanloop.stats.student import Z, t_quantile
 
 LEVEL = 0.95
 FEW = 10
 """Tasks below which a bootstrap has too little to draw from and Student's t is used."""
+IMAGINED = 2
+"""Imagined tasks, one at twice the ratio of costs and one at half of it, each of the weight of an
+effective task. Their spread is the least that a ratio has: few tasks that agree, or one that has
+nearly all of the cost, never look certain."""
+LEAST_SPREAD = 0.1
+"""Of the estimate's error, the least that a draw's error is taken for."""
+PLAIN = 2.0**200
+"""Costs of this size or its inverse are squared as they are; others are scaled first."""
 
 
 @dataclass(frozen=True)
@@ -159,9 +167,10 @@ def ratio_intervals(top: Floats, bottom: Floats, sample: Sample) -> list[Interva
     The percentile bootstrap covers too little where costs have a long tail; the
     studentised one covers better (Hall 1988), and the logarithm keeps it above
     0. It is widened by ``Spread.widening``: for clusters, and for a variance that
-    few large costs decide, without which it still covers too little. Below ten
-    tasks Student's t takes its place; below two there is no interval. What it
-    covers is measured in ``benchmarks/coverage.py``.
+    few large costs decide, without which it still covers too little, and is never
+    narrower than ``imagined_reach``. Below ten tasks Student's t takes its place;
+    below two there is no interval. What it covers is measured in
+    ``benchmarks/coverage.py``.
 
     Args:
         top: Shape (rows, tasks), 0 or more.
@@ -174,33 +183,95 @@ def ratio_intervals(top: Floats, bottom: Floats, sample: Sample) -> list[Interva
     n = sample.n
     found = [Interval(None, None, None, n)] * len(top)
     known = np.isfinite(top).all(1) & np.isfinite(bottom).all(1)
-    known &= np.where(known, bottom.sum(1), 0) > 0
+    known &= np.where(known, bottom.max(1, initial=0), 0) > 0
     rows = np.flatnonzero(known)
     if n == 0 or not len(rows):
         return found
-    whole = len(rows) == len(top)
-    low, high = _log_ends(top if whole else top[rows], bottom if whole else bottom[rows], sample)
+    (above, up), (below, down) = (
+        scaled(v if len(rows) == len(v) else v[rows]) for v in (top, bottom)
+    )
+    low, high = _log_ends(above, below, sample)
     for at, row in enumerate(rows):
-        mean = float(top[row].sum() / bottom[row].sum())
+        mean = float(above[at].sum() / below[at].sum())
         if sample.units.count < 2:
-            found[row] = Interval(mean, None, None, n)
+            ends: tuple[float | None, float | None] = (None, None)
         elif mean == 0:
-            found[row] = Interval(0.0, 0.0, 0.0, n)
+            ends = (0.0, 0.0)
         else:
-            wide = _widening(top[row], bottom[row], sample)
-            found[row] = Interval(mean, *_around(mean, low[at] * wide, high[at] * wide), n)
+            ends = _reach(above[at], below[at], sample).around(mean, low[at], high[at])
+        found[row] = _rescaled(Interval(mean, *ends, n), int(up[at] - down[at]))
     return found
 
 
-def _widening(top: Floats, bottom: Floats, sample: Sample) -> float:
-    spread = mean_spread(top / top.mean() - bottom / bottom.mean(), sample, long_tail=True)
-    return 1.0 if spread is None else spread.widening
+def scaled(values: Floats) -> tuple[Floats, Ints]:
+    """Rows brought to a size whose squares neither vanish nor overflow, by a power of two.
+
+    Args:
+        values: Shape (rows, tasks), finite.
+
+    Returns:
+        The rows, untouched where their largest value is of an ordinary size, and
+        the power of two that each was divided by.
+    """
+    most = np.abs(values).max(axis=1, initial=0)
+    powers = np.where((most > 0) & ((most > PLAIN) | (most < 1 / PLAIN)), np.frexp(most)[1], 0)
+    if not powers.any():
+        return values, powers
+    return np.ldexp(values, -powers[:, None]), powers
 
 
-def _around(mean: float, below: float, above: float) -> tuple[float, float | None]:
-    """The ends from their distances on the log scale, the first 0 or less, the second 0 or more."""
-    low = mean * math.exp(max(min(below, 0.0), -700.0))
-    return low, mean * math.exp(max(above, 0.0)) if above < 700 else None
+def _rescaled(interval: Interval, power: int) -> Interval:
+    """The same in the unit it was scaled from; beyond the largest number unknown."""
+    if power == 0:
+        return interval
+    ends = (interval.mean, interval.low, interval.high)
+    with np.errstate(over="ignore", under="ignore"):
+        back = [None if e is None else float(np.ldexp(e, power)) for e in ends]
+    mean, low, high = (None if e is None or math.isinf(e) else e for e in back)
+    return Interval(mean, low if mean is not None else None, high, interval.n)
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """How far the ends of an interval are, on the log scale.
+
+    Args:
+        widening: How much further than a bootstrap's.
+        least: The least that they are away, by the imagined tasks.
+    """
+
+    widening: float
+    least: float
+
+    def around(self, mean: float, below: float, above: float) -> tuple[float, float | None]:
+        """The ends from a bootstrap's distances, the first 0 or less, the second 0 or more."""
+        down, up = max(-below * self.widening, self.least), max(above * self.widening, self.least)
+        # Beyond this it is no limit at all.
+        low = mean * math.exp(-down) if down < 100 else 0.0
+        return low, mean * math.exp(up) if up < 100 else None
+
+
+def _reach(top: Floats, bottom: Floats, sample: Sample) -> _Reach:
+    shares = np.stack([top / top.sum(), bottom / bottom.sum()])
+    spread = mean_spread((shares[0] - shares[1]) * len(top), sample, long_tail=True)
+    if spread is None:
+        return _Reach(1.0, 0.0)
+    return _Reach(spread.widening, imagined_reach(shares))
+
+
+def effective_tasks(shares: Floats) -> float:
+    """Tasks of equal weight that would tell as much, by the row that has fewest (Kish 1965).
+
+    Args:
+        shares: Shape (rows, tasks): of each row's total, what each task has.
+    """
+    return 1 / float((shares**2).sum(axis=1).max())
+
+
+def imagined_reach(shares: Floats) -> float:
+    """Half width of the interval of a log ratio if all real tasks agreed; see ``IMAGINED``."""
+    tasks = effective_tasks(shares)
+    return t_quantile(max(tasks - 1, 1.0)) * math.sqrt(IMAGINED) * math.log(2) / tasks
 
 
 def _log_ends(top: Floats, bottom: Floats, sample: Sample) -> tuple[Floats, Floats]:
@@ -211,6 +282,8 @@ def _log_ends(top: Floats, bottom: Floats, sample: Sample) -> tuple[Floats, Floa
     if units.count < FEW:
         return -Z * error[0], Z * error[0]
     again, spread = _log_ratio(above, below, sample.task_draws)
+    # A draw that misses the few tasks that differ has no spread, and would leave no end known.
+    spread = np.maximum(spread, LEAST_SPREAD * error)
     with np.errstate(divide="ignore", invalid="ignore"):
         off = again - estimate
         pivots = np.where(off == 0, 0.0, off / spread)
