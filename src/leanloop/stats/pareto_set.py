@@ -1,0 +1,138 @@
+"""Which configurations to call the frontier, up to a zone of indifference, and how sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from leanloop.stats.frontier import Bools, on_frontier
+from leanloop.stats.resampling import Floats, Ints
+
+CANDIDATES = 120
+"""Configurations that are looked at in full: those most often on the frontier of a draw."""
+PASSES = 4
+"""How often all candidates are gone through for the set that is least likely wrong."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A configuration that may be on the wrong side, and the one that decides it.
+
+    Args:
+        one: The configuration.
+        other: Its likeliest rival where it is a member, else the member that covers it.
+        chance: Probability that it is on the wrong side.
+    """
+
+    one: int
+    other: int
+    chance: float
+
+
+@dataclass(frozen=True)
+class ParetoSet:
+    """A set of configurations to call the frontier.
+
+    It is right up to the zone (Auer, Chiang, Ortner and Drugan 2016, AISTATS 51,
+    section 2) when no member is beaten by more than the zone on every objective,
+    and every configuration has a member that is no more than the zone worse than
+    it on any.
+
+    Args:
+        members: Which ones, sorted.
+        wrong: Probability that it is not right.
+        doubts: Why, likeliest first.
+        candidates: The configurations that were looked at in full, sorted.
+    """
+
+    members: Ints
+    wrong: float
+    doubts: tuple[Doubt, ...]
+    candidates: Ints
+
+
+def choose_set(draws: Floats, means: Floats, zone: Floats) -> ParetoSet:
+    """The set that is least likely wrong.
+
+    Args:
+        draws: Of the true objectives, larger is better, shape (draws,
+            configurations, objectives).
+        means: Their means, shape (configurations, objectives).
+        zone: What counts as no difference on each objective, shape (objectives,).
+    """
+    certain = on_frontier(means)
+    order = np.argsort(-(on_frontier(draws).mean(axis=0) + certain), kind="stable")
+    some = np.sort(order[:CANDIDATES])
+    covers, beats = _relations(draws[:, some], zone)
+    inside = _least_wrong(certain[some], covers, beats)
+    wrong = np.where(inside, beats.any(axis=1), ~covers[:, inside].any(axis=1))
+    doubts = _doubts(wrong, inside, covers, beats)
+    return ParetoSet(
+        members=some[inside],
+        wrong=float(wrong.any(axis=1).mean()),
+        doubts=tuple(Doubt(int(some[d.one]), int(some[d.other]), d.chance) for d in doubts),
+        candidates=some,
+    )
+
+
+def is_right(members: Ints, truth: Floats, zone: Floats) -> bool:
+    """Whether a set is right up to the zone.
+
+    Args:
+        members: The set.
+        truth: True objectives, larger is better, shape (configurations, objectives).
+        zone: What counts as no difference on each objective.
+    """
+    if not len(members):
+        return False
+    # A difference of just the zone is none, whatever the last digit says.
+    lead = truth[members][:, None] - truth[None]
+    covered = (lead >= -zone - 1e-9).all(axis=-1).any(axis=0)
+    return bool(covered.all() and not (lead < -zone - 1e-9).all(axis=-1).any())
+
+
+def _relations(draws: Floats, zone: Floats) -> tuple[Bools, Bools]:
+    """By draw, first configuration and second: whether the first covers, and beats, the second."""
+    count = draws.shape[1]
+    covers = np.ones((len(draws), count, count), dtype=np.bool_)
+    beats = covers.copy()
+    small = draws.astype(np.float32)
+    for at, width in enumerate(zone.astype(np.float32)):
+        first, second = small[:, :, None, at], small[:, None, :, at]
+        covers &= first >= second - width
+        beats &= first > second + width
+    return covers, beats
+
+
+def _least_wrong(inside: Bools, covers: Bools, beats: Bools) -> Bools:
+    """Move each configuration to the side where it is less likely wrong, until none moves."""
+    inside = inside.copy()
+    beaten = beats.any(axis=1).mean(axis=0)
+    counts = covers[:, inside].sum(axis=1)
+    for _ in range(PASSES):
+        moved = False
+        for i in np.argsort(beaten, kind="stable"):
+            uncovered = (counts[:, i] - inside[i] <= 0).mean()
+            wanted = bool(beaten[i] < uncovered - 1e-12)
+            if wanted != inside[i]:
+                inside[i], moved = wanted, True
+                counts = counts + covers[:, i] * (1 if wanted else -1)
+        if not moved:
+            break
+    return inside
+
+
+def _doubts(wrong: Bools, inside: Bools, covers: Bools, beats: Bools) -> list[Doubt]:
+    found = []
+    members = np.flatnonzero(inside)
+    chances = wrong.mean(axis=0)
+    for i in np.flatnonzero(chances > 0).tolist():
+        if inside[i]:
+            other = int(beats[wrong[:, i], :, i].sum(axis=0).argmax())
+        elif len(members):
+            other = int(members[covers[:, members, i].mean(axis=0).argmax()])
+        else:
+            other = i
+        found.append(Doubt(i, other, float(chances[i])))
+    return sorted(found, key=lambda d: -d.chance)
