@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
@@ -80,32 +80,30 @@ class Surrogate:
             runs: How many the evidence is made of.
         """
         if self._kernel is None or runs > AGAIN * self._runs:
-            self._choose(evidence, seen)
-            self._runs = runs
+            self._kernel, self._runs = self._likeliest(evidence, seen), runs
         kernel = self._kernel
-        if kernel is None:
-            raise AssertionError
         noisy = kernel[np.ix_(seen, seen)] + evidence.covariance
-        likelihood = _Solved(noisy, evidence.estimate, kernel[seen])
-        gap = 1 - likelihood.cross.T @ likelihood.ones
-        mean = likelihood.centre + likelihood.cross.T @ likelihood.left
-        covariance = kernel - likelihood.cross.T @ likelihood.cross
-        covariance += np.outer(gap, gap) / likelihood.precision
+        solved = _Solved(noisy, evidence.estimate, kernel[seen])
+        gap = 1 - solved.cross.T @ solved.ones
+        mean = solved.centre + solved.cross.T @ solved.left
+        covariance = kernel - solved.cross.T @ solved.cross
+        covariance += np.outer(gap, gap) / solved.precision
         return Posterior(mean, (covariance + covariance.T) / 2)
 
-    def _choose(self, evidence: Evidence, seen: Ints) -> None:
-        """The mix and size under which what was seen is likeliest."""
+    def _likeliest(self, evidence: Evidence, seen: Ints) -> Floats:
+        """The covariance whose mix and size make what was seen likeliest."""
         noise = float(np.diag(evidence.covariance).mean())
         spread = max(float(evidence.estimate.var()) - noise, self._zone**2)
         parts = [p[np.ix_(seen, seen)] for p in self._parts]
         none = np.zeros((len(seen), 0))
-        best = -np.inf
-        for mix in MIXES if len(parts) > 1 else ((1.0,),):
-            for size in SIZES:
-                kernel = self._mixed(parts, mix, size * spread)
-                found = _Solved(kernel + evidence.covariance, evidence.estimate, none).likelihood
-                if found > best:
-                    best, self._kernel = found, self._mixed(self._parts, mix, size * spread)
+        mixes = MIXES if len(parts) > 1 else ((1.0,),)
+
+        def likelihood(choice: tuple[tuple[float, ...], float]) -> float:
+            noisy = self._mixed(parts, *choice) + evidence.covariance
+            return _Solved(noisy, evidence.estimate, none).likelihood
+
+        best = max(product(mixes, [s * spread for s in SIZES]), key=likelihood)
+        return self._mixed(self._parts, *best)
 
     def _mixed(self, parts: Sequence[Floats], mix: Sequence[float], size: float) -> Floats:
         total = sum((size * m * p for m, p in zip(mix, parts, strict=True)), start=np.float64(0))
