@@ -4,7 +4,6 @@ import itertools
 import math
 
 import numpy as np
-import pytest
 
 from leanloop.search.allocate import Allocation, Goal, MembershipAllocator
 from leanloop.stats.pareto_set import is_right
@@ -24,11 +23,11 @@ def race(success: np.ndarray, cost: np.ndarray, seed: int = 0) -> tuple[Allocati
     runs = np.stack([solved, costs], axis=-1)
     allocator = MembershipAllocator(CODES, GOALS, seed)
     counts = np.zeros(len(CODES), dtype=np.intp)
-    counts[allocator.opening()] = allocator.block
+    counts[:] = allocator.block
     for _ in range(400):
         seen = np.flatnonzero(counts)
         has = np.arange(TASKS) < counts[seen][:, None]
-        found = allocator.next(seen, np.where(has[..., None], runs[seen], np.nan))
+        found = allocator.next(seen, np.where(has[..., None], runs[seen], np.nan), counts < TASKS)
         if found.settled:
             return found, counts
         for configuration, more in found.more:
@@ -68,14 +67,6 @@ def test_dear_runs_are_bought_less():
     weights[3] = 1e6
     allocator = MembershipAllocator(CODES, GOALS, 0)
     padded = np.concatenate([values, np.full((8, 8, 2), np.nan)], axis=1)
-    found = allocator.next(np.arange(8), padded, weights)
+    found = allocator.next(np.arange(8), padded, np.ones(8, dtype=bool), weights)
     assert found.more
     assert 3 not in [configuration for configuration, _ in found.more]
-
-
-@pytest.mark.parametrize("levers", [0, 3])
-def test_the_opening_has_the_baseline_and_nobody_twice(levers):
-    codes = CODES[:, :levers]
-    opening = MembershipAllocator(codes, GOALS, 0).opening()
-    assert opening[0] == 0
-    assert len(set(opening)) == len(opening)

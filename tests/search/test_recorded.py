@@ -145,5 +145,6 @@ def test_a_dollar_cap_counts_what_was_recorded(tmp_path):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["runs"] == 50
-    assert "the cap of $50 is reached" in result["stopped_because"]
-    assert result["runs_used"] == 50
+    assert "kept for the holdout: the cap of $50" in result["stopped_because"]
+    assert 20 <= result["runs_used"] <= 25
+    assert result["baseline"]["holdout"] is not None

@@ -25,7 +25,7 @@ def full(spec: StudySpec) -> StudySpec:
         spec,
         name=f"{spec.name}-full",
         suite=SuiteSpec(spec.suite.name, options),
-        budget=Budget(max_runs=None, max_wall_s=3500),
+        budget=Budget(max_runs=10_000, max_wall_s=3500),
         plan=SearchPlan(block=7, proposals=32, finalists=3, reference_tasks=84),
     )
 

@@ -29,6 +29,7 @@ STYLES = {
     "baseline": ("#0072B2", "s"),
     "recommended": ("#D55E00", "*"),
     "frontier": ("#009E73", "o"),
+    "other": ("#8A8A8A", "."),
     "reference": ("#CC79A7", "D"),
 }
 REFERENCE_MARKERS = "D^vPX<>"

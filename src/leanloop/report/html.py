@@ -136,7 +136,9 @@ def render_report(result: Result) -> str:
         ratios=RATIOS,
         labelled=LABELLED,
         split=split,
-        not_run=[r.label for r in rows if not _has(_figures(r.member, split))],
+        not_run=[
+            r.label for r in rows if r.kind != "other" and not _has(_figures(r.member, split))
+        ],
         toml=show_toml(found.settings) if found else "",
         tasks=tasks,
         floor=smallest_margin(tasks),
@@ -227,18 +229,19 @@ def _rows(result: Result) -> list[Shown]:
         members.setdefault(found.id, found)
     for name, member in result.references.items():
         parts.setdefault(member.id, []).append(name)
-    others = [m for m in result.frontier if m.id not in parts]
-    for member in (*others, *result.references.values()):
+    rest = [m for m in (*result.frontier, *result.others) if m.id not in parts]
+    for member in (*rest, *result.references.values()):
         members.setdefault(member.id, member)
+    on = {m.id for m in result.frontier}
     return [
-        Shown(" and ".join(parts.get(id_, [id_])), _kind(parts.get(id_, [])), member)
+        Shown(" and ".join(parts.get(id_, [id_])), _kind(parts.get(id_, []), id_ in on), member)
         for id_, member in members.items()
     ]
 
 
-def _kind(parts: list[str]) -> str:
+def _kind(parts: list[str], on: bool) -> str:
     if not parts:
-        return "frontier"
+        return "frontier" if on else "other"
     return parts[0] if parts[0] in ("baseline", "recommended") else "reference"
 
 

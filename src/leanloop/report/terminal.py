@@ -98,10 +98,19 @@ def _summary(r: Result) -> str:
                 f"dollars ×{_range(v.usd, 2)}, seconds ×{_range(v.latency_s, 2)}, "
                 f"tokens ×{_range(v.tokens, 2)}; paired, 95% intervals, n={v.success.n}."
             )
+    lines.append(_called(r))
     spent = "an unknown sum" if r.search_usd is None else f"${r.search_usd:.4f}"
     paid = "" if r.break_even_tasks is None else f", paid back after {r.break_even_tasks} tasks"
     lines.append(f"Search and holdout cost {spent}{paid}.")
     return "\n".join(lines)
+
+
+def _called(r: Result) -> str:
+    """How many make the frontier, and how sure that is."""
+    sure = "" if r.p_wrong is None else f"; wrong by more than the margins with p {r.p_wrong:.2g}"
+    count = f"{len(r.frontier)} of {len(r.frontier) + len(r.others) + len(r.dropped)}"
+    helps = "" if r.p_helps is None else f"; something beats the baseline with p {r.p_helps:.2g}"
+    return f"Frontier: {count} configurations{sure}{helps} (modelled from the search's runs)."
 
 
 def _holdout_table(result: Result) -> Table:
@@ -117,7 +126,8 @@ def _holdout_table(result: Result) -> Table:
 def _rows(result: Result) -> list[tuple[str, Member]]:
     rows = [("baseline", result.baseline)]
     shown_below = {m.id for m in result.references.values()}
-    for member in result.frontier:
+    tested = [m for m in result.others if m.holdout is not None]
+    for member in (*result.frontier, *tested):
         if member.id == result.recommended:
             rows.insert(1, ("recommended", member))
         elif member.id != result.baseline.id and member.id not in shown_below:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from leanloop.stats.evidence import log_cost_evidence, paired_evidence
+from leanloop.stats.frontier import Bools
 from leanloop.stats.pareto_set import ParetoSet, choose_set
 from leanloop.stats.resampling import Floats, Ints
 from leanloop.stats.surrogate import Posterior, Surrogate
@@ -92,28 +93,20 @@ class MembershipAllocator:
         self._normals = self._normal(DRAWS)
         self._zone = np.array([g.zone for g in self.goals])
 
-    def opening(self) -> list[int]:
-        """Configurations to begin with: the baseline, each lever alone, and a spread of others."""
-        count, levers = self.settings.shape
-        if not levers:
-            return list(range(count))
-        changed = (self.settings != self.settings[0]).sum(axis=1)
-        alone = np.flatnonzero(changed <= 1).tolist()
-        order = np.random.default_rng(self.seed).permutation(count).tolist()
-        rest = [i for i in order if changed[i] > 1]
-        return alone + rest[: max(24, 4 * len(alone)) - len(alone)]
-
-    def next(self, seen: Ints, values: Floats, weights: Floats | None = None) -> Allocation:
+    def next(
+        self, seen: Ints, values: Floats, open_: Bools, weights: Floats | None = None
+    ) -> Allocation:
         """What to do next.
 
         Args:
             seen: Configurations that have runs.
             values: Theirs, shape (seen, tasks, objectives), costs as they are; NaN
                 where there is no run or a cost is unknown.
+            open_: Which configurations can be given runs, shape (configurations,).
             weights: What a run of each configuration costs, in the currency of the
                 budget, shape (configurations,); all alike when None.
         """
-        runs = int((~np.isnan(values[..., 0])).sum())
+        runs = _runs(values)
         beliefs, noise = self._believe(seen, values, runs)
         found, helps = self._look(beliefs, self._normals)
         settled = False
@@ -121,11 +114,22 @@ class MembershipAllocator:
             found, helps = self._look(beliefs, self._normal(SURE_DRAWS))
             ran = np.isin(found.members, seen).all()
             settled = bool(ran and found.wrong <= self.level)
-        counts = np.zeros(len(self.settings), dtype=np.intp)
-        counts[seen] = (~np.isnan(values[..., 0])).sum(axis=1)
-        open_ = counts < values.shape[1]
         worth = self._worth(found, beliefs, noise) / (1.0 if weights is None else weights)
         return Allocation(found, settled, self._share(worth, open_, runs), helps)
+
+    def judge(self, seen: Ints, values: Floats, draws: int = 2000) -> Allocation:
+        """The frontier as it stands, by more draws and among configurations that have runs.
+
+        Args:
+            seen: As in ``next``; all configurations.
+            values: As in ``next``.
+            draws: How many.
+        """
+        beliefs, _ = self._believe(seen, values, _runs(values))
+        rng = np.random.default_rng(self.seed)
+        normals = rng.normal(size=(len(self.goals), draws, len(self.settings)))
+        found, helps = self._look(beliefs, normals)
+        return Allocation(found, found.wrong <= self.level, (), helps)
 
     def _normal(self, draws: int) -> Floats:
         return self._rng.normal(size=(len(self.goals), draws, len(self.settings)))
@@ -169,11 +173,17 @@ class MembershipAllocator:
                 worth += doubt.chance * told / goal.zone**2
         return worth
 
-    def _share(self, worth: Floats, open_: np.ndarray, runs: int) -> tuple[tuple[int, int], ...]:
+    def _share(self, worth: Floats, open_: Bools, runs: int) -> tuple[tuple[int, int], ...]:
         worth = np.where(open_, worth, 0.0)
         if not worth.any():
             worth = np.where(open_, 1.0, 0.0)
         order = np.argsort(-worth, kind="stable")[:WIDTH]
         best = [int(i) for i in order if worth[i] > 0.05 * worth.max()]
+        if not best:
+            return ()
         size = max(WIDTH * self.block, int(GROWTH * runs))
         return tuple((i, max(self.block, size // len(best))) for i in best)
+
+
+def _runs(values: Floats) -> int:
+    return int((~np.isnan(values)).any(axis=-1).sum())

@@ -1,185 +1,244 @@
-"""The race: common blocks of tasks, and clearly beaten configurations dropped early."""
+"""The race: runs go where they tell most about the frontier, until it is settled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import SpentError
 from leanloop.core.task import Task
-from leanloop.search.ledger import Ledger
+from leanloop.search.allocate import Allocation, MembershipAllocator
+from leanloop.search.dropping import Dropped, Rivalry
 from leanloop.search.protocol import Proposer
+from leanloop.search.question import Question
 from leanloop.search.runtable import COLUMNS, RunTable
 from leanloop.search.spec import SearchPlan
-from leanloop.stats.frontier import dominance_probability, frontier_probability
-from leanloop.stats.sequence import Objective, shown_to_beat
+from leanloop.search.universe import Universe
+from leanloop.stats.resampling import Floats, Ints
+
+FEWEST = 24
+"""Configurations to begin with, where there are as many and the budget allows it."""
+BATCH = 4
+"""New configurations a round, where the space is too large to be looked at whole."""
 
 
 @dataclass(frozen=True)
-class Dropped:
-    """A configuration that left the race.
+class Standing:
+    """The race as it stands.
 
     Args:
-        configuration: It.
-        rival: The one that beats it.
-        probability: Posterior probability that it does.
-        n: Tasks that both were run on.
+        members: What to call the frontier, up to the margins, likeliest first.
+        chances: Of every configuration that was run, the probability that no other
+            is at least as good on every objective and better by more than the margin
+            on one; None when an objective is unknown.
+        wrong: Probability that ``members`` is not right; None when unknown.
+        helps: Probability that something beats the baseline; None when unknown.
     """
 
-    configuration: Configuration
-    rival: Configuration
-    probability: float
-    n: int
+    members: tuple[Configuration, ...]
+    chances: Mapping[Configuration, float | None]
+    wrong: float | None
+    helps: float | None
 
 
 @dataclass
 class Race:
-    """Runs configurations on common tasks until the budget or the tasks are used up.
+    """Runs configurations on common tasks until the frontier is settled or the budget is used.
 
-    A round either brings new proposals up to the first block of tasks, or takes
-    those still alive, that may be on the frontier, to the next block. One is
-    dropped when a rival is shown to beat it, by confidence sequences that hold at
-    every look, the level of the whole study shared out over all pairs that there
-    may be. One that is unlikely to be on the frontier is not dropped for it, but
-    gets no more runs. The baseline is never dropped.
+    It opens with what the proposer names, each on the first block of tasks. Then it
+    asks again and again whose runs would tell most about who is on the frontier, for
+    what they cost, and gives these their next tasks; every configuration goes through
+    the tasks in the same order, so any two share the first ones. One is dropped when a
+    rival is shown to beat it, by confidence sequences that hold at every look, the
+    level of the whole study shared out over all pairs that there may be. The baseline
+    is never dropped.
 
     Args:
-        ledger: Makes the runs.
+        make: Makes runs and puts them into the table.
         table: Where they are looked up.
+        universe: What there is to choose from.
         plan: Sizes and levels.
-        directions: Objective to ``max`` or ``min``.
-        baseline: The configuration to beat.
+        question: What is asked.
         refuse: Says why these runs of a configuration do not fit the budget; None when they do.
-        margins: Success, and the share of a cost, that count as no loss.
     """
 
-    ledger: Ledger
+    make: Callable[[Configuration, Sequence[Task]], Awaitable[None]]
     table: RunTable
+    universe: Universe
     plan: SearchPlan
-    directions: Mapping[str, str]
-    baseline: Configuration
+    question: Question
     refuse: Callable[[Configuration, Sequence[Task]], str | None]
-    margins: tuple[float, float] = (0.02, 0.05)
     alive: list[Configuration] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     stopped_because: str = ""
+    _given: dict[Configuration, int] = field(default_factory=dict)
+    _allocator: MembershipAllocator | None = None
+    _among: list[Configuration] = field(default_factory=list)
+    _asked: list[str] = field(default_factory=list)
 
-    async def run(self, proposer: Proposer, tasks: Sequence[Task], batch: int = 4) -> None:
-        """Race until nothing fits any more."""
-        size = self.plan.block
+    async def run(self, proposer: Proposer, tasks: Sequence[Task], opening: int = FEWEST) -> None:
+        """Race until the frontier is settled or nothing fits any more.
+
+        Args:
+            proposer: Names configurations to begin with.
+            tasks: Of the search split, in the order in which they are used.
+            opening: How many configurations to begin with.
+        """
         try:
-            for start in range(0, len(tasks), size):
-                wanted = self.plan.proposals if start == 0 else batch
-                await self._welcome(proposer, tasks[:size], wanted, tasks[: start + size])
-                if self.stopped_because:
-                    return
-                await self._advance(tasks[start : start + size])
-                if self.stopped_because:
-                    return
-            self.stopped_because = "the search split is used up"
+            await self._welcome(proposer, tasks[: self.plan.block], opening)
+            while not self.stopped_because:
+                if not self.universe.all:
+                    await self._welcome(proposer, tasks[: self.plan.block], BATCH)
+                await self._round(tasks)
         except SpentError as error:
             self.stopped_because = str(error)
 
-    def contenders(self) -> dict[Configuration, float]:
-        """Those alive, each with the probability that it is on the frontier.
+    def standing(self) -> Standing:
+        """What to call the frontier, of the configurations that were run."""
+        tried = self._tried()
+        goals = self._known_goals(tried)
+        if not tried or len(goals) < len(self.question.directions):
+            return Standing(tuple(self.alive), dict.fromkeys(tried), None, None)
+        judge = self._new_allocator(tried, goals)
+        values = self._values(tried, goals)
+        judged = judge.judge(np.arange(len(tried)), values)
+        found = judged.found
+        chances: dict[Configuration, float | None] = dict.fromkeys(tried, 0.0)
+        for i, chance in zip(found.candidates.tolist(), found.chances.tolist(), strict=True):
+            chances[tried[i]] = chance
+        members = [tried[i] for i in found.members.tolist()]
+        members.sort(key=lambda c: -(chances[c] or 0.0))
+        return Standing(tuple(members), chances, found.wrong, judged.helps)
 
-        Those that are unlikely to be stay at the tasks that they have, so they are
-        set aside and the others judged again on the tasks that these share.
-        """
-        found: dict[Configuration, float] = {}
-        left = list(self.alive)
-        while left:
-            common = self.table.common(left)
-            values = np.stack([self.table.objectives(c, common, self.directions) for c in left])
-            found |= zip(left, map(float, frontier_probability(values)), strict=True)
-            likely = [c for c in left if self._likely(c, found)]
-            if len(likely) == len(left) or len(self.table.common(likely)) == len(common):
-                break
-            left = likely
-        return found
+    def _tried(self) -> list[Configuration]:
+        """Configurations that have a run to go by, the baseline first."""
+        return [c for c in self._given if self.table.count(c)]
 
-    def _likely(self, configuration: Configuration, chances: Mapping[Configuration, float]) -> bool:
-        """Whether it may be on the frontier; the baseline always counts."""
-        unlikely = chances[configuration] < 1 - self.plan.drop_at
-        return configuration == self.baseline or not unlikely
+    def _cap(self) -> int:
+        """Configurations that may be tried at most."""
+        return self.plan.proposals or self.universe.size
 
-    async def _welcome(
-        self, proposer: Proposer, first: Sequence[Task], wanted: int, sofar: Sequence[Task]
-    ) -> None:
-        """Bring new configurations up to the first block; those that survive catch up."""
+    async def _welcome(self, proposer: Proposer, first: Sequence[Task], wanted: int) -> None:
+        """Bring new configurations up to the first block."""
         for _ in range(wanted):
-            if len(self.alive) + len(self.dropped) >= self.plan.proposals:
+            if self.stopped_because or len(self._given) >= self._cap():
                 return
             configuration = proposer.propose()
             if configuration is None:
                 return
-            if not await self._bring_up(configuration, first):
+            if await self._bring_up(configuration, first):
+                proposer.tell(configuration, self.table.means(configuration))
+
+    async def _round(self, tasks: Sequence[Task]) -> None:
+        """Give their next tasks to those whose runs tell most; or stop."""
+        allocation = self._allocate(tasks)
+        if allocation is not None and allocation.settled:
+            self.stopped_because = self._settled(allocation)
+            return
+        more = self._in_turn() if allocation is None else allocation.more
+        ran = False
+        for at, count in more:
+            configuration = self._among[at]
+            if configuration not in self._given and len(self._given) >= self._cap():
+                continue
+            given = self._given.get(configuration, 0)
+            todo = tasks[given : given + count]
+            if todo and not await self._bring_up(configuration, todo):
                 return
-            proposer.tell(configuration, self.table.means(configuration))
-        chances = self.contenders()
-        newest = [c for c in self.alive if len(self.table.tasks(c)) <= len(first)]
-        for configuration in (c for c in newest if self._likely(c, chances)):
-            if len(sofar) > 2 * len(first) and not await self._bring_up(
-                configuration, sofar[: -len(first)]
-            ):
-                return
+            ran = ran or bool(todo)
+        if not ran:
+            self.stopped_because = "the search split is used up"
+
+    def _in_turn(self) -> tuple[tuple[int, int], ...]:
+        """The next block for everyone alive, where nothing says who needs it."""
+        self._among = list(self.alive)
+        return tuple((i, self.plan.block) for i in range(len(self._among)))
+
+    def _settled(self, allocation: Allocation) -> str:
+        level = f"{self.plan.settle_at:.0%}"
+        if allocation.helps <= 1 - self.plan.settle_at:
+            return f"no lever helps: nothing beats the baseline, at {level}"
+        return f"membership of the frontier is settled, at {level}"
+
+    def _allocate(self, tasks: Sequence[Task]) -> Allocation | None:
+        """What to run next; None when too little is known to say."""
+        tried = self._tried()
+        goals = self._known_goals(tried)
+        if not tried or not goals:
+            return None
+        whole = self.universe.all if len(self._given) < self._cap() else []
+        among = whole or tried
+        if among != self._among or self._allocator is None or self._asked != goals:
+            self._among, self._asked = list(among), goals
+            self._allocator = self._new_allocator(among, goals)
+        out = {d.configuration for d in self.dropped}
+        open_ = [c not in out and self._given.get(c, 0) < len(tasks) for c in among]
+        place = {c: i for i, c in enumerate(among)}
+        seen = np.array([place[c] for c in tried], dtype=np.intp)
+        values = self._values(tried, goals)
+        found = self._allocator.next(seen, values, np.array(open_), self._weights(among))
+        if found.settled and len(goals) < len(self.question.directions):
+            # A frontier of some of the objectives is not the one that was asked for.
+            return replace(found, settled=False)
+        return found
+
+    def _new_allocator(
+        self, among: Sequence[Configuration], goals: Sequence[str]
+    ) -> MembershipAllocator:
+        return MembershipAllocator(
+            self.universe.codes(among),
+            [self.question.goal(name) for name in goals],
+            self.question.seed,
+            level=1 - self.plan.settle_at,
+            block=self.plan.block,
+            tasks=self.question.tasks,
+        )
+
+    def _known_goals(self, tried: Sequence[Configuration]) -> list[str]:
+        """Objectives that are known of every configuration that was run."""
+        found = []
+        for name in self.question.directions:
+            values = self._values(tried, [name])[..., 0]
+            if len(tried) and not np.isnan(values).all(axis=1).any():
+                found.append(name)
+        return found
+
+    def _values(self, tried: Sequence[Configuration], goals: Sequence[str]) -> Floats:
+        columns: Ints = np.array([COLUMNS.index(name) for name in goals], dtype=np.intp)
+        return self.table.matrix(tried, columns)
+
+    def _weights(self, among: Sequence[Configuration]) -> Floats | None:
+        """What a run of each is expected to cost, in the currency of the budget."""
+        if self.question.currency == "runs":
+            return None
+        means = [self.table.means(c)[self.question.currency] for c in among]
+        known = [m for m in means if m > 0]
+        usual = float(np.median(known)) if known else 1.0
+        return np.array([m if m > 0 else usual for m in means])
 
     async def _bring_up(self, configuration: Configuration, tasks: Sequence[Task]) -> bool:
-        known = set(self.table.tasks(configuration))
-        todo = [t for t in tasks if t.task_id not in known]
-        refused = self.refuse(configuration, todo)
+        """Give a configuration its next tasks; False when the budget has no room for them."""
+        refused = self.refuse(configuration, tasks)
         if refused is not None:
             self.stopped_because = refused
             return False
-        if configuration not in self.alive:
+        if configuration not in self._given:
+            self._given[configuration] = 0
             self.alive.append(configuration)
-        self.ledger.alive = len(self.alive)
-        for run in await self.ledger.make(configuration, todo):
-            self.table.add(run)
-        self._drop()
+        await self.make(configuration, tasks)
+        self._given[configuration] += len(tasks)
+        self._drop(configuration)
         return True
 
-    async def _advance(self, block: Sequence[Task]) -> None:
-        chances = self.contenders()
-        for configuration in list(self.alive):
-            if not self._likely(configuration, chances):
-                continue
-            if configuration in self.alive and not await self._bring_up(configuration, block):
-                return
-
-    def _drop(self) -> None:
-        for configuration in list(self.alive):
-            beaten = None if configuration == self.baseline else self._beaten(configuration)
-            if beaten is not None:
-                self.dropped.append(beaten)
-                self.alive.remove(configuration)
-        self.ledger.alive, self.ledger.dropped = len(self.alive), len(self.dropped)
-
-    def _beaten(self, configuration: Configuration) -> Dropped | None:
-        for rival in self.alive:
-            if rival == configuration:
-                continue
-            common = self.table.common([configuration, rival])
-            values = [self.table.values(c, common) for c in (rival, configuration)]
-            if shown_to_beat(values[0], values[1], self._compared(), self._level()):
-                chance = dominance_probability(
-                    self.table.objectives(configuration, common, self.directions),
-                    self.table.objectives(rival, common, self.directions),
-                )
-                return Dropped(configuration, rival, chance, len(common))
-        return None
-
-    def _compared(self) -> list[Objective]:
-        """The study's objectives with what may be lost on each."""
-        return [
-            Objective(COLUMNS.index(name), name != "success", self.margins[name != "success"])
-            for name in self.directions
-        ]
-
-    def _level(self) -> float:
-        """The chance of a wrong drop that one ordered pair may have."""
-        count = max(self.plan.proposals, 2)
-        return (1 - self.plan.drop_at) / (count * (count - 1))
+    def _drop(self, configuration: Configuration) -> None:
+        if configuration == self.universe.baseline:
+            return
+        tried = max(min(self._cap(), self.universe.size), 2)
+        level = (1 - self.plan.drop_at) / (tried * (tried - 1))
+        found = Rivalry(self.table, self.question).beaten(configuration, self.alive, level)
+        if found is not None:
+            self.dropped.append(found)
+            self.alive.remove(configuration)

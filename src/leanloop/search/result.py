@@ -29,7 +29,8 @@ class Member(msgspec.Struct, frozen=True):
     Attributes:
         id: Its id.
         settings: Levers that are not off.
-        p_frontier: Probability that it is on the frontier, by the search split;
+        p_frontier: Probability that no other is at least as good on every objective
+            and better by more than the margin on one, by the search split; modelled;
             None where it was not in the race or is unknown.
         search: Figures on the search split.
         holdout: Figures on the holdout; None when it was not run there.
@@ -94,7 +95,7 @@ class Result(msgspec.Struct, frozen=True):
         runs: Runs in all.
         configurations: Configurations tried.
         baseline: The configuration to beat.
-        frontier: Those still in the race, surest first.
+        frontier: What to call the frontier, up to the margins, likeliest first.
         recommended: Id of the one to use; None when nothing was shown to be better.
         recommendation: Why, in one sentence.
         references: What else was asked about, such as the larger model alone.
@@ -110,6 +111,12 @@ class Result(msgspec.Struct, frozen=True):
         objectives: Objective to direction.
         evidence: How the figures came to be.
         runs_used: Runs of the search split: what the search needed.
+        others: The rest of those still in the race, likeliest on the frontier first.
+        p_wrong: Probability that ``frontier`` is not right: that a member is beaten by
+            more than the margin on every objective, or that something that was tried has
+            no member within the margin of it. Modelled; None when an objective is unknown.
+        p_helps: Probability that something that was tried beats the baseline: no more
+            than the margin worse on any objective, and more than it better on one.
     """
 
     study: str
@@ -132,10 +139,13 @@ class Result(msgspec.Struct, frozen=True):
     objectives: dict[str, str]
     evidence: dict[str, str]
     runs_used: int = 0
+    others: tuple[Member, ...] = ()
+    p_wrong: float | None = None
+    p_helps: float | None = None
 
     def member(self, id_: str) -> Member | None:
-        """The baseline, frontier member or reference of that id."""
-        every = [self.baseline, *self.frontier, *self.references.values()]
+        """The baseline, a member of the race or a reference, by its id."""
+        every = [self.baseline, *self.frontier, *self.others, *self.references.values()]
         return next((m for m in every if m.id == id_), None)
 
 

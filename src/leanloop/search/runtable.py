@@ -10,9 +10,11 @@ import numpy as np
 from leanloop.core.configuration import Configuration
 from leanloop.core.run import Run
 from leanloop.pricing.cost import AXES, PriceBook
-from leanloop.stats.resampling import Floats
+from leanloop.stats.resampling import Floats, Ints
 
 COLUMNS = ("success", *AXES)
+FIRST = 64
+"""Tasks that a configuration's array has room for at first; it doubles when it is full."""
 
 
 class RunTable:
@@ -26,7 +28,9 @@ class RunTable:
 
     def __init__(self, prices: PriceBook) -> None:
         self._prices = prices
-        self._rows: dict[str, dict[str, tuple[float, ...]]] = {}
+        self._columns: dict[str, int] = {}
+        self._names: list[str] = []
+        self._rows: dict[str, Floats] = {}
 
     def add(self, run: Run) -> None:
         """Take in a run; runs of one task with several seeds are averaged by the reader."""
@@ -35,23 +39,52 @@ class RunTable:
         cost = self._prices.cost(run)
         axes = [cost.axis(name) for name in AXES]
         row = (run.success, *(math.nan if v is None else v for v in axes))
-        self._rows.setdefault(run.key.configuration_id, {})[run.key.task_id] = row
+        self.put(run.key.configuration_id, run.key.task_id, row)
+
+    def put(self, configuration_id: str, task_id: str, row: Sequence[float]) -> None:
+        """Take in what a run came to, columns as in ``COLUMNS``."""
+        at = self._columns.get(task_id)
+        if at is None:
+            at = self._columns[task_id] = len(self._names)
+            self._names.append(task_id)
+        rows = self._rows.get(configuration_id)
+        if rows is None or at >= len(rows):
+            rows = self._grown(configuration_id, at)
+        rows[at] = row
 
     def tasks(self, configuration: Configuration) -> list[str]:
-        """Tasks that the configuration has been run on."""
-        return list(self._rows.get(configuration.id, {}))
+        """Tasks that the configuration has been run on, in the order in which they were met."""
+        return [self._names[i] for i in np.flatnonzero(self._has(configuration))]
 
     def common(self, configurations: Sequence[Configuration]) -> list[str]:
-        """Tasks that all of them have been run on, in the order of the first."""
+        """Tasks that all of them have been run on, in the same order."""
         if not configurations:
             return []
-        rows = [self._rows.get(c.id, {}) for c in configurations]
-        return [task for task in rows[0] if all(task in r for r in rows[1:])]
+        has = [self._has(c) for c in configurations]
+        size = min(map(len, has))
+        every = np.logical_and.reduce([h[:size] for h in has])
+        return [self._names[i] for i in np.flatnonzero(every)]
+
+    def count(self, configuration: Configuration) -> int:
+        """How many tasks the configuration has been run on."""
+        return int(self._has(configuration).sum())
 
     def values(self, configuration: Configuration, tasks: Iterable[str]) -> Floats:
         """Shape (tasks, columns), columns as in ``COLUMNS``."""
-        rows = self._rows.get(configuration.id, {})
-        return np.array([rows[t] for t in tasks], dtype=np.float64).reshape(-1, len(COLUMNS))
+        at = [self._columns[t] for t in tasks]
+        rows = self._rows.get(configuration.id)
+        return np.zeros((0, len(COLUMNS))) if rows is None else rows[at]
+
+    def matrix(self, configurations: Sequence[Configuration], columns: Ints) -> Floats:
+        """Shape (configurations, tasks met, columns); NaN where there is no run."""
+        size = len(self._names)
+        found = np.full((len(configurations), size, len(columns)), np.nan)
+        for i, configuration in enumerate(configurations):
+            rows = self._rows.get(configuration.id)
+            if rows is not None:
+                some = rows[:size]
+                found[i, : len(some)] = some[:, columns]
+        return found
 
     def objectives(
         self, configuration: Configuration, tasks: Iterable[str], directions: Mapping[str, str]
@@ -63,8 +96,25 @@ class RunTable:
         return np.asarray(values[:, columns] * signs, dtype=np.float64)
 
     def means(self, configuration: Configuration) -> dict[str, float]:
-        """Mean of every column over the configuration's own tasks."""
-        values = self.values(configuration, self.tasks(configuration))
-        if not len(values):
+        """Mean of every column over the configuration's own tasks; NaN where one is unknown."""
+        has = self._has(configuration)
+        if not has.any():
             return dict.fromkeys(COLUMNS, math.nan)
-        return {name: float(values[:, i].mean()) for i, name in enumerate(COLUMNS)}
+        means = self._rows[configuration.id][has].mean(axis=0)
+        return dict(zip(COLUMNS, means.tolist(), strict=True))
+
+    def _has(self, configuration: Configuration) -> np.ndarray:
+        rows = self._rows.get(configuration.id)
+        return np.zeros(0, dtype=np.bool_) if rows is None else ~np.isnan(rows[:, 0])
+
+    def _grown(self, configuration_id: str, at: int) -> Floats:
+        """The configuration's array with room for a column."""
+        old = self._rows.get(configuration_id)
+        size = FIRST if old is None else len(old)
+        while size <= at:
+            size *= 2
+        rows = np.full((size, len(COLUMNS)), np.nan)
+        if old is not None:
+            rows[: len(old)] = old
+        self._rows[configuration_id] = rows
+        return rows

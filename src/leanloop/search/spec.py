@@ -24,6 +24,9 @@ from leanloop.pricing.protocol import PriceRule
 
 Direction = Literal["max", "min"]
 
+USUAL_RUNS = 300
+"""Runs of a search that names no bound: a slip in a study's file should not cost a fortune."""
+
 
 class SuiteSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which suite, with its options; or recorded runs, which are looked up.
@@ -51,13 +54,14 @@ class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a study may spend; None is no bound.
 
     Attributes:
-        max_runs: Runs of the search, those of the holdout left out.
+        max_runs: Runs of the search, those of the holdout left out. When None, 300;
+            recorded runs have no bound then.
         max_usd: Dollars of search and holdout.
         max_wall_s: Seconds of search and holdout together; the search ends early
             enough that the holdout is expected to fit.
     """
 
-    max_runs: int | None = 300
+    max_runs: int | None = None
     max_usd: float | None = None
     max_wall_s: float | None = None
 
@@ -74,19 +78,23 @@ class SearchPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the search goes about it.
 
     Attributes:
-        block: Tasks that the configurations still alive share in a round.
-        proposals: Configurations to try at most, the baseline included.
+        block: Tasks that every new configuration is run on; the fewest that one gets
+            at a time.
+        proposals: Configurations to try at most, the baseline included; None for no
+            bound but the budget's.
         finalists: Configurations run on the holdout beside the baseline.
         drop_at: Confidence, over the whole study and every look, that nothing is
             dropped that is not beaten.
-        cost_margin: Share of a cost that counts as no loss when one is dropped.
+        settle_at: Confidence in the frontier at which the search ends.
+        cost_margin: Share of a cost that counts as no difference.
         reference_tasks: Holdout tasks for each reference; all when None.
     """
 
     block: int = 7
-    proposals: int = 24
+    proposals: int | None = None
     finalists: int = 3
     drop_at: float = 0.95
+    settle_at: float = 0.95
     cost_margin: float = 0.05
     reference_tasks: int | None = None
 
@@ -128,6 +136,12 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan: SearchPlan = SearchPlan()
     margin: float = 0.02
     usd_per_hour: Decimal = DEFAULT_USD_PER_HOUR
+
+    @property
+    def max_runs(self) -> int | None:
+        """Runs of the search at most; None for no bound."""
+        usual = USUAL_RUNS if self.suite.recorded is None else None
+        return usual if self.budget.max_runs is None else self.budget.max_runs
 
     @property
     def default_model(self) -> str:
@@ -266,8 +280,7 @@ def check_study(spec: StudySpec) -> None:
             raise BadInputError(f"objectives.{name}", "success is to be max and every cost min")
     if not 0 <= spec.margin < 1:
         raise BadInputError("margin", "takes 0 to 1")
-    if spec.plan.block < 2 or spec.plan.proposals < 1 or spec.plan.finalists < 1:
-        raise BadInputError("plan", "block takes 2 or more, proposals and finalists 1 or more")
+    _check_plan(spec.plan)
     if not 0 < spec.suite.holdout < 1:
         raise BadInputError("suite.holdout", "takes more than 0 and less than 1")
     if spec.suite.recorded is not None:
@@ -277,3 +290,14 @@ def check_study(spec: StudySpec) -> None:
     spec.space()
     for name, changes in spec.references.items():
         spec.configuration(changes, f"references.{name}")
+
+
+def _check_plan(plan: SearchPlan) -> None:
+    few = plan.proposals is not None and plan.proposals < 1
+    if plan.block < 2 or few or plan.finalists < 1:
+        raise BadInputError("plan", "block takes 2 or more, proposals and finalists 1 or more")
+    for name in ("drop_at", "settle_at"):
+        if not 0.5 <= getattr(plan, name) < 1:
+            raise BadInputError(f"plan.{name}", "takes 0.5 to less than 1")
+    if not 0 <= plan.cost_margin < 1:
+        raise BadInputError("plan.cost_margin", "takes 0 to less than 1")

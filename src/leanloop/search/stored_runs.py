@@ -74,7 +74,7 @@ def _levers(store: Store, study: str, runs: list[Run]) -> dict[str, list[object]
         return {}
     result = msgspec.json.decode(raw, type=Result)
     settings = {d.id: d.settings for d in result.dropped}
-    members = [result.baseline, *result.frontier, *result.references.values()]
+    members = [*result.frontier, *result.others, *result.references.values(), result.baseline]
     settings |= {m.id: m.settings for m in members}
     levers = sorted({name for own in settings.values() for name in own})
     return {

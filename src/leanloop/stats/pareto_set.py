@@ -44,12 +44,15 @@ class ParetoSet:
         wrong: Probability that it is not right.
         doubts: Why, likeliest first.
         candidates: The configurations that were looked at in full, sorted.
+        chances: Of each candidate, the probability that no other is at least as good
+            on every objective and better by more than the zone on one.
     """
 
     members: Ints
     wrong: float
     doubts: tuple[Doubt, ...]
     candidates: Ints
+    chances: Floats
 
 
 def choose_set(draws: Floats, means: Floats, zone: Floats) -> ParetoSet:
@@ -64,7 +67,7 @@ def choose_set(draws: Floats, means: Floats, zone: Floats) -> ParetoSet:
     certain = on_frontier(means)
     order = np.argsort(-(on_frontier(draws).mean(axis=0) + certain), kind="stable")
     some = np.sort(order[:CANDIDATES])
-    covers, beats = _relations(draws[:, some], zone)
+    covers, beats, outdoes = _relations(draws[:, some], zone)
     inside = _least_wrong(certain[some], covers, beats)
     wrong = np.where(inside, beats.any(axis=1), ~covers[:, inside].any(axis=1))
     doubts = _doubts(wrong, inside, covers, beats)
@@ -73,6 +76,7 @@ def choose_set(draws: Floats, means: Floats, zone: Floats) -> ParetoSet:
         wrong=float(wrong.any(axis=1).mean()),
         doubts=tuple(Doubt(int(some[d.one]), int(some[d.other]), d.chance) for d in doubts),
         candidates=some,
+        chances=1 - outdoes.any(axis=1).mean(axis=0),
     )
 
 
@@ -92,17 +96,25 @@ def is_right(members: Ints, truth: Floats, zone: Floats) -> bool:
     return bool(covered.all() and not (lead < -zone - 1e-9).all(axis=-1).any())
 
 
-def _relations(draws: Floats, zone: Floats) -> tuple[Bools, Bools]:
-    """By draw, first configuration and second: whether the first covers, and beats, the second."""
+def _relations(draws: Floats, zone: Floats) -> tuple[Bools, Bools, Bools]:
+    """By draw, first configuration and second: whether the first covers, beats, outdoes the second.
+
+    It covers it when it is no more than the zone worse on any objective, beats it when
+    it is more than the zone better on every one, outdoes it when it is worse on none
+    and more than the zone better on one.
+    """
     count = draws.shape[1]
     covers = np.ones((len(draws), count, count), dtype=np.bool_)
-    beats = covers.copy()
+    beats, no_worse, better = covers.copy(), covers.copy(), np.zeros_like(covers)
     small = draws.astype(np.float32)
     for at, width in enumerate(zone.astype(np.float32)):
         first, second = small[:, :, None, at], small[:, None, :, at]
         covers &= first >= second - width
-        beats &= first > second + width
-    return covers, beats
+        more = first > second + width
+        beats &= more
+        better |= more
+        no_worse &= first >= second
+    return covers, beats, no_worse & better
 
 
 def _least_wrong(inside: Bools, covers: Bools, beats: Bools) -> Bools:

@@ -1,0 +1,253 @@
+"""One pass of a study: the race, the holdout, the result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from leanloop.core.configuration import Configuration, Setting
+from leanloop.core.run import Run
+from leanloop.core.task import Split, Task
+from leanloop.pricing.cost import PriceBook
+from leanloop.search.dropping import Dropped
+from leanloop.search.holdout import Holdout
+from leanloop.search.ledger import Ledger
+from leanloop.search.propose import OptunaProposer
+from leanloop.search.protocol import Observer, Proposer
+from leanloop.search.question import Question
+from leanloop.search.race import FEWEST, Race, Standing
+from leanloop.search.recommend import break_even, by_cost_per_solved, recommend
+from leanloop.search.recorded import NAME, RECORDED_EVIDENCE, RecordedOnly, RecordedRuns
+from leanloop.search.result import (
+    DroppedMember,
+    LeverEffect,
+    Member,
+    Result,
+    Rule,
+    figures,
+    settings_of,
+    verdict,
+)
+from leanloop.search.runtable import RunTable
+from leanloop.search.spec import StudySpec
+from leanloop.search.steps import cost_by_step
+from leanloop.search.universe import Universe
+
+EVIDENCE = {
+    "tokens": "reported by the model's server",
+    "latency_s": "measured here",
+    "usd": "computed from the prices named under prices",
+    "success": "the suite's verifier",
+}
+
+UNLIKELY = 0.05
+"""Probability of being on the frontier below which nothing is run on a recorded holdout."""
+
+
+class Tasks(Protocol):
+    """What has tasks in two splits."""
+
+    def tasks(self, split: Split) -> Sequence[Task]:
+        """Tasks of a split."""
+
+
+class Subject(Protocol):
+    """What is optimised: a study."""
+
+    spec: StudySpec
+    prices: PriceBook
+    recorded: RecordedRuns | None
+    suite: Tasks
+
+    def space(self) -> dict[str, tuple[Setting, ...]]:
+        """Lever to the settings to try."""
+
+    def configuration(self, settings: Mapping[str, Any], where: str) -> Configuration:
+        """Lever settings as a configuration."""
+
+    def price_labels(self) -> dict[str, str]:
+        """What each model is and where its price comes from."""
+
+
+@dataclass
+class Optimization:
+    """One pass of a study.
+
+    Args:
+        study: It.
+        ledger: Makes the runs.
+        observer: Watches.
+    """
+
+    study: Subject
+    ledger: Ledger
+    observer: Observer
+
+    def __post_init__(self) -> None:
+        study, spec = self.study, self.study.spec
+        self.spec = spec
+        self.baseline = study.configuration(spec.baseline, "baseline")
+        self.table, self.fresh = RunTable(study.prices), RunTable(study.prices)
+        self.search_tasks = list(study.suite.tasks(Split.SEARCH))
+        self.references = {
+            name: self.baseline.changed(study.configuration(changes, f"references.{name}"))
+            for name, changes in spec.references.items()
+        }
+        self.holdout = Holdout(
+            spec,
+            self.ledger,
+            self.table,
+            self.fresh,
+            list(study.suite.tasks(Split.HOLDOUT)),
+            self.baseline,
+            self.references,
+        )
+        costs = [name for name in spec.objectives if name != "success"]
+        self.rule = Rule(spec.margin, costs[0] if costs else "usd")
+        self.universe = self._universe()
+        self.contest = Race(
+            self._make, self.table, self.universe, spec.plan, self._question(), self._refuse
+        )
+
+    async def run(self) -> Result:
+        """The race, the holdout, the result."""
+        await self._race()
+        standing = self.contest.standing()
+        finalists = self._finalists(standing)
+        await self.holdout.run(finalists, self.observer)
+        return self._result(standing, finalists)
+
+    async def _race(self) -> None:
+        space, objectives = self.study.space(), self.spec.objectives
+        proposer: Proposer = OptunaProposer(space, self.baseline, objectives, self.spec.seed)
+        if self.study.recorded is not None:
+            for note in self.study.recorded.notes:
+                self.observer.note(note)
+            proposer = RecordedOnly(proposer, self.study.recorded.has)
+        await self.contest.run(proposer, self.search_tasks, self._opening())
+        self.observer.note(f"search ended: {self.contest.stopped_because}")
+
+    def _universe(self) -> Universe:
+        recorded, space = self.study.recorded, self.study.space()
+        if recorded is None:
+            return Universe(self.baseline, space)
+        return Universe(self.baseline, space, recorded.configurations, unrelated=[NAME])
+
+    def _opening(self) -> int:
+        """Configurations to begin with: each lever alone and some more, for half the runs at most.
+
+        A few beyond each lever alone are there to tell how levers combine.
+        """
+        wanted = max(FEWEST, 4 * self.universe.alone)
+        cap = self.spec.max_runs
+        return wanted if cap is None else max(2, min(wanted, cap // (2 * self.spec.plan.block)))
+
+    def _question(self) -> Question:
+        spec, budget = self.spec, self.spec.budget
+        currency = "runs" if budget.max_wall_s is None else "latency_s"
+        # Recorded tasks are all that there are; a suite's stand for those to come.
+        known = len(self.search_tasks) + len(self.holdout.tasks)
+        return Question(
+            spec.objectives,
+            (spec.margin, spec.plan.cost_margin),
+            currency if budget.max_usd is None else "usd",
+            None if self.study.recorded is None else known,
+            spec.seed,
+        )
+
+    async def _make(self, configuration: Configuration, tasks: Sequence[Task]) -> None:
+        self.ledger.alive = len(self.contest.alive)
+        self.ledger.dropped = len(self.contest.dropped)
+        for run in await self.ledger.make(configuration, tasks):
+            self.table.add(run)
+
+    def _refuse(self, configuration: Configuration, tasks: Sequence[Task]) -> str | None:
+        return self.holdout.refuse(configuration, tasks, self.contest.alive)
+
+    def _finalists(self, standing: Standing) -> list[Configuration]:
+        """Members of the frontier by what a solved task costs, then others that look good."""
+        count = self.spec.plan.finalists
+        ranked = self._ranked(standing.members)
+        likely = [c for c in self.contest.alive if (standing.chances.get(c) or 0) >= UNLIKELY]
+        every = list(dict.fromkeys([*ranked, *self._ranked(likely)]))
+        # A look-up takes no time: everything that may be on the frontier has its holdout.
+        return every[:count] if self.study.recorded is None else every
+
+    def _ranked(self, some: Iterable[Configuration]) -> list[Configuration]:
+        return by_cost_per_solved(self.table, some, self.baseline, self.rule)
+
+    def _result(self, standing: Standing, finalists: Sequence[Configuration]) -> Result:
+        on = standing.members
+        alive = [c for c in self.contest.alive if c not in on]
+        alive.sort(key=lambda c: -(standing.chances.get(c) or 0.0))
+        members = {c: self._member(c, standing) for c in [*on, *alive]}
+        chosen, why = recommend(members, finalists, self.rule)
+        usd = None if self.ledger.purse.unknown_calls else float(self.ledger.purse.spent_usd)
+        base = self._member(self.baseline, standing)
+        return Result(
+            study=self.spec.name,
+            runs=len(self.ledger.runs),
+            configurations=len({k.configuration_id for k in self.ledger.runs}),
+            baseline=base,
+            frontier=tuple(members[c] for c in on),
+            recommended=chosen.id if chosen else None,
+            recommendation=why,
+            references={n: self._member(c, standing) for n, c in self.references.items()},
+            levers=tuple(self._effects()),
+            dropped=tuple(_dropped(d) for d in self.contest.dropped),
+            steps=cost_by_step(self._runs_of(self.baseline), self.study.prices),
+            prices=self.study.price_labels(),
+            search_usd=usd,
+            break_even_tasks=break_even(usd, base, chosen),
+            elapsed_s=self.ledger.elapsed_s,
+            stopped_because=self.contest.stopped_because,
+            margin=self.spec.margin,
+            objectives={n: str(d) for n, d in self.spec.objectives.items()},
+            evidence=EVIDENCE if self.study.recorded is None else RECORDED_EVIDENCE,
+            runs_used=sum(r.split is Split.SEARCH for r in self.ledger.runs.values()),
+            others=tuple(members[c] for c in alive),
+            p_wrong=standing.wrong,
+            p_helps=standing.helps,
+        )
+
+    def _member(self, configuration: Configuration, standing: Standing) -> Member:
+        ran = bool(self.fresh.count(configuration))
+        other = configuration != self.baseline
+        chance = standing.chances.get(configuration)
+        return Member(
+            id=configuration.id,
+            settings=settings_of(configuration),
+            p_frontier=None if chance is None or math.isnan(chance) else chance,
+            search=figures(self.table, configuration),
+            holdout=figures(self.fresh, configuration) if ran else None,
+            verdict=verdict(self.fresh, self.baseline, configuration, self.rule)
+            if ran and other
+            else None,
+            search_verdict=verdict(self.table, self.baseline, configuration, self.rule)
+            if other
+            else None,
+        )
+
+    def _effects(self) -> Iterable[LeverEffect]:
+        for name, settings in self.study.space().items():
+            for setting in settings:
+                alone = self.baseline.changed({name: setting})
+                if alone != self.baseline and self.table.count(alone):
+                    found = verdict(self.table, self.baseline, alone, self.rule)
+                    yield LeverEffect(name, setting, found)
+
+    def _runs_of(self, configuration: Configuration) -> list[Run]:
+        return [
+            r
+            for k, r in self.ledger.runs.items()
+            if k.configuration_id == configuration.id and r.split is Split.SEARCH
+        ]
+
+
+def _dropped(dropped: Dropped) -> DroppedMember:
+    settings = settings_of(dropped.configuration)
+    return DroppedMember(
+        dropped.configuration.id, settings, dropped.rival.id, dropped.probability, dropped.n
+    )
