@@ -32,6 +32,7 @@ from leanloop.core.configuration import Configuration
 from leanloop.core.task import Split, Task
 from leanloop.pricing.cost import PriceBook
 from leanloop.search.propose import OptunaProposer
+from leanloop.search.protocol import Jobs
 from leanloop.search.question import Question
 from leanloop.search.race import FEWEST, Race
 from leanloop.search.runtable import RunTable
@@ -97,13 +98,14 @@ class Lookup:
         self.table = RunTable(PriceBook({}))
         self.used = 0
 
-    async def make(self, configuration: Configuration, tasks: Sequence[Task]) -> None:
+    async def make(self, jobs: Jobs) -> None:
         """Look runs up."""
-        rows = self.space.runs[self.place[configuration]]
-        for task in tasks:
-            success, usd = rows[int(task.task_id)]
-            self.table.put(configuration.id, task.task_id, (success, usd, 0.0, 0.0, 0.0))
-        self.used += len(tasks)
+        for configuration, tasks in jobs:
+            rows = self.space.runs[self.place[configuration]]
+            for task in tasks:
+                success, usd = rows[int(task.task_id)]
+                self.table.put(configuration.id, task.task_id, (success, usd, 0.0, 0.0, 0.0))
+            self.used += len(tasks)
 
 
 def _setting(code: int) -> str:
@@ -124,7 +126,7 @@ def race(space: Space, seed: int) -> tuple[Ints, int, bool, float]:
         universe,
         SearchPlan(block=8),
         Question(OBJECTIVES, tasks=tasks, seed=seed),
-        lambda _configuration, _tasks: None,
+        lambda _jobs: None,
     )
     proposer = OptunaProposer(lookup.levels, whole[0], OBJECTIVES, seed)
     asyncio.run(contest.run(proposer, lookup.tasks, max(FEWEST, 4 * universe.alone)))

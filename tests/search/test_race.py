@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from leanloop.core.errors import SpentError
 from leanloop.core.task import Split, Task
 from leanloop.pricing.cost import PriceBook
 from leanloop.search.propose import OptunaProposer
+from leanloop.search.protocol import Jobs
 from leanloop.search.question import Question
 from leanloop.search.race import Race
 from leanloop.search.runtable import RunTable
@@ -47,22 +48,27 @@ class Made:
             self.refuse,
         )
 
-    async def make(self, configuration: Configuration, tasks: Sequence[Task]) -> None:
-        success, cost = self.truth(configuration)
-        for task in tasks:
-            shared, own = (
-                np.random.default_rng([int(task.task_id[1:]), *key]).random()
-                for key in ([0], configuration.id.encode())
-            )
-            solved = float(0.8 * shared + 0.2 * own < success)
-            usd = cost * (0.5 + own)
-            self.table.put(configuration.id, task.task_id, (solved, usd, usd, usd, 0.0))
-        self.ran[configuration] += len(tasks)
-        if self.broke:
-            raise SpentError("the cap of $1 is reached")
+    async def make(self, jobs: Jobs) -> None:
+        for configuration, tasks in jobs:
+            for task in tasks:
+                self.table.put(configuration.id, task.task_id, self.row(configuration, task))
+            self.ran[configuration] += len(tasks)
+            if self.broke:
+                raise SpentError("the cap of $1 is reached")
 
-    def refuse(self, _configuration: Configuration, tasks: Sequence[Task]) -> str | None:
-        return "no room" if self.ran.total() + len(tasks) > self.cap else None
+    def row(self, configuration: Configuration, task: Task) -> tuple[float, ...]:
+        success, cost = self.truth(configuration)
+        shared, own = (
+            np.random.default_rng([int(task.task_id[1:]), *key]).random()
+            for key in ([0], configuration.id.encode())
+        )
+        solved = float(0.8 * shared + 0.2 * own < success)
+        usd = cost * (0.5 + own)
+        return solved, usd, usd, usd, 0.0
+
+    def refuse(self, jobs: Jobs) -> str | None:
+        more = sum(len(tasks) for _, tasks in jobs)
+        return "no room" if self.ran.total() + more > self.cap else None
 
     async def go(self) -> Race:
         proposer = OptunaProposer(SPACE, Configuration(), OBJECTIVES, seed=0)

@@ -47,7 +47,8 @@ class Allocation:
 
     Args:
         found: The frontier as it stands.
-        settled: Whether that is right with the asked confidence.
+        settled: Whether that is right with the asked confidence, for the second round
+            in a row.
         more: Configurations that should get runs, and how many each.
         helps: Probability that something beats the baseline: no more than the zone
             worse on any objective, and more than it better on one.
@@ -86,6 +87,7 @@ class MembershipAllocator:
     tasks: int | None = None
     _surrogates: list[Surrogate] = field(init=False)
     _normals: Floats = field(init=False)
+    _sure: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         self._surrogates = [Surrogate(self.settings, g.zone) for g in self.goals]
@@ -109,11 +111,12 @@ class MembershipAllocator:
         runs = _runs(values)
         beliefs, noise = self._believe(seen, values, runs)
         found, helps = self._look(beliefs, self._normals)
-        settled = False
+        sure: tuple[int, ...] | None = None
         if found.wrong <= self.level:
             found, helps = self._look(beliefs, self._normal(SURE_DRAWS))
-            ran = np.isin(found.members, seen).all()
-            settled = bool(ran and found.wrong <= self.level)
+            if found.wrong <= self.level and np.isin(found.members, seen).all():
+                sure = tuple(found.members.tolist())
+        settled, self._sure = sure is not None and sure == self._sure, sure
         worth = self._worth(found, beliefs, noise) / (1.0 if weights is None else weights)
         return Allocation(found, settled, self._share(worth, open_, runs), helps)
 

@@ -6,10 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from leanloop.core.configuration import Configuration
 from leanloop.search.question import Question
 from leanloop.search.runtable import COLUMNS, RunTable
 from leanloop.stats.frontier import dominance_probability
+from leanloop.stats.resampling import Floats
 from leanloop.stats.sequence import Objective, shown_to_beat
 
 
@@ -20,7 +23,8 @@ class Dropped:
     Args:
         configuration: It.
         rival: The one that beats it.
-        probability: Posterior probability that it does.
+        probability: Posterior probability that the rival is worse by no more than the
+            margin on any objective.
         n: Tasks that both were run on.
     """
 
@@ -59,12 +63,17 @@ class Rivalry:
         values = [self.table.values(c, common) for c in (rival, configuration)]
         if not shown_to_beat(values[0], values[1], self._compared(), level):
             return None
-        directions = self.question.directions
-        chance = dominance_probability(
-            self.table.objectives(configuration, common, directions),
-            self.table.objectives(rival, common, directions),
-        )
-        return Dropped(configuration, rival, chance, len(common))
+        return Dropped(configuration, rival, self._chance(*values), len(common))
+
+    def _chance(self, rival: Floats, own: Floats) -> float:
+        margins, given = self.question.margins, self.question.directions
+        columns = [COLUMNS.index(name) for name in given]
+        signs = np.array([1.0 if name == "success" else -1.0 for name in given])
+        # What the rival may lose is given to it beforehand.
+        allowed = [1.0 if name == "success" else 1 / (1 + margins[1]) for name in given]
+        gift = [margins[0] if name == "success" else 0.0 for name in given]
+        lifted = rival[:, columns] * np.array(allowed) + np.array(gift)
+        return dominance_probability(own[:, columns] * signs, lifted * signs)
 
     def _likeliest_rival(
         self, configuration: Configuration, alive: Sequence[Configuration]

@@ -11,12 +11,9 @@ from leanloop.core.configuration import Configuration
 from leanloop.core.errors import SpentError
 from leanloop.core.task import Task
 from leanloop.search.ledger import Ledger
-from leanloop.search.protocol import Observer
+from leanloop.search.protocol import Jobs, Observer
 from leanloop.search.runtable import RunTable
 from leanloop.search.spec import StudySpec
-
-Jobs = Sequence[tuple[Configuration, Sequence[Task]]]
-"""Configurations, each with the tasks that it is to be run on."""
 
 KEPT = "what is left of the budget is kept for the holdout"
 SAFETY = 1.1
@@ -67,35 +64,30 @@ class Holdout:
                 if i >= needed and not made and not self._in_time(expected):
                     observer.note(f"no time for {configuration.id} on the holdout")
                     continue
-                for run in await self.ledger.make(configuration, todo):
+                for run in await self.ledger.make([(configuration, todo)]):
                     self.fresh.add(run)
         except SpentError as error:
             observer.note(f"the holdout is not complete: {error}")
 
-    def refuse(
-        self, configuration: Configuration, tasks: Sequence[Task], alive: Sequence[Configuration]
-    ) -> str | None:
+    def refuse(self, jobs: Jobs, alive: Sequence[Configuration]) -> str | None:
         """Why these runs of the search do not fit the budget; None when they do.
 
         Args:
-            configuration: Whose runs.
-            tasks: On which tasks.
+            jobs: What is to be run.
             alive: Configurations that may come to be finalists.
         """
-        more = self.ledger.unmade(configuration, tasks)
-        if not more:
+        more = [(c, self.ledger.unmade(c, tasks)) for c, tasks in jobs]
+        if not any(count for _, count in more):
             # What an earlier session made is there for the asking.
             return None
         cap = self.spec.max_runs
-        if cap is not None and len(self.ledger.runs) + more > cap:
+        if cap is not None and len(self.ledger.runs) + sum(n for _, n in more) > cap:
             return f"the cap of {cap:,} runs leaves no room for another block"
         self.ledger.left_s = self._kept(alive, "latency_s")
-        in_time = self._in_time(
-            self._mean(configuration, "latency_s") * more + SAFETY * self.ledger.left_s
-        )
-        if not in_time:
+        seconds = sum(self._mean(c, "latency_s") * n for c, n in more)
+        if not self._in_time(seconds + SAFETY * self.ledger.left_s):
             return f"{KEPT}: the cap of {self.spec.budget.max_wall_s:g} s"
-        if not self._affordable(configuration, more, alive):
+        if not self._affordable(sum(self._mean(c, "usd") * n for c, n in more), alive):
             return f"{KEPT}: the cap of ${self.spec.budget.max_usd:g}"
         return None
 
@@ -117,15 +109,12 @@ class Holdout:
         finalists = sum(min(m, dearest) for m in means[: self.spec.plan.finalists])
         return self._expected(jobs, axis) + finalists * len(self.tasks)
 
-    def _affordable(
-        self, configuration: Configuration, more: int, alive: Sequence[Configuration]
-    ) -> bool:
+    def _affordable(self, usd: float, alive: Sequence[Configuration]) -> bool:
         cap = self.spec.budget.max_usd
         if cap is None:
             return True
         kept = min(SAFETY * self._kept(alive, "usd"), MOST * cap)
-        expected = Decimal(kept + self._mean(configuration, "usd") * more)
-        return self.ledger.purse.spent_usd + expected <= Decimal(cap)
+        return self.ledger.purse.spent_usd + Decimal(kept + usd) <= Decimal(cap)
 
     def _in_time(self, more_s: float) -> bool:
         cap = self.spec.budget.max_wall_s

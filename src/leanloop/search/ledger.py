@@ -16,7 +16,7 @@ from leanloop.core.task import Task
 from leanloop.loop.agent import Agent
 from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
-from leanloop.search.protocol import Observer, Progress, Runner
+from leanloop.search.protocol import Jobs, Observer, Progress, Runner
 from leanloop.store.protocol import Store
 
 GAP_S = 60.0
@@ -180,23 +180,31 @@ class Ledger:
         keys = [RunKey(configuration.id, t.task_id) for t in tasks]
         return sum(k not in self.runs and k not in self._known for k in keys)
 
-    async def make(self, configuration: Configuration, tasks: Sequence[Task]) -> list[Run]:
-        """One run for each task, several at once where the models allow it.
+    async def make(self, jobs: Jobs) -> list[Run]:
+        """One run for each configuration and task, in their order, several at once.
 
         Raises:
             SpentError: The dollar cap was reached; what had finished is kept.
             BadInputError: A provider stays away; what had finished is kept.
         """
+        if not self._terms.warm_up:
+            return await self._together([(c, t) for c, tasks in jobs for t in tasks])
+        found: list[Run] = []
+        for configuration, tasks in jobs:
+            new = [t for t in tasks if RunKey(configuration.id, t.task_id) not in self._known]
+            if len(new) > 1:
+                await self._warm_up(configuration, new[-1])
+            found += await self._together([(configuration, t) for t in tasks])
+        return found
+
+    async def _together(self, pairs: Sequence[tuple[Configuration, Task]]) -> list[Run]:
         gate = asyncio.Semaphore(self._concurrency)
-        new = [t for t in tasks if RunKey(configuration.id, t.task_id) not in self._known]
-        if self._terms.warm_up and len(new) > 1:
-            await self._warm_up(configuration, new[-1])
         try:
             async with asyncio.TaskGroup() as group:
-                jobs = [group.create_task(self._one(configuration, t, gate)) for t in tasks]
+                tasks = [group.create_task(self._one(c, t, gate)) for c, t in pairs]
         except* (SpentError, BadInputError) as stopped:
             raise stopped.exceptions[0] from None
-        return [job.result() for job in jobs]
+        return [task.result() for task in tasks]
 
     async def _warm_up(self, configuration: Configuration, task: Task) -> None:
         """Take one step that is paid for and not recorded, as an agent in service has before.

@@ -15,7 +15,7 @@ from leanloop.search.dropping import Dropped
 from leanloop.search.holdout import Holdout
 from leanloop.search.ledger import Ledger
 from leanloop.search.propose import OptunaProposer
-from leanloop.search.protocol import Observer, Proposer
+from leanloop.search.protocol import Jobs, Observer, Proposer
 from leanloop.search.question import Question
 from leanloop.search.race import FEWEST, Race, Standing
 from leanloop.search.recommend import break_even, by_cost_per_solved, recommend
@@ -157,14 +157,14 @@ class Optimization:
             spec.seed,
         )
 
-    async def _make(self, configuration: Configuration, tasks: Sequence[Task]) -> None:
+    async def _make(self, jobs: Jobs) -> None:
         self.ledger.alive = len(self.contest.alive)
         self.ledger.dropped = len(self.contest.dropped)
-        for run in await self.ledger.make(configuration, tasks):
+        for run in await self.ledger.make(jobs):
             self.table.add(run)
 
-    def _refuse(self, configuration: Configuration, tasks: Sequence[Task]) -> str | None:
-        return self.holdout.refuse(configuration, tasks, self.contest.alive)
+    def _refuse(self, jobs: Jobs) -> str | None:
+        return self.holdout.refuse(jobs, self.contest.alive)
 
     def _finalists(self, standing: Standing) -> list[Configuration]:
         """Members of the frontier by what a solved task costs, then others that look good."""

@@ -48,25 +48,35 @@ class OptunaProposer:
         self._study = _quiet_study(self._objectives, seed)
         self._trials: dict[Configuration, optuna.trial.Trial] = {}
         self._means: dict[Configuration, Mapping[str, float]] = {}
-        self._queue = [baseline, *self._alone(of_model=False)]
+        # The baseline goes alone: what its runs cost says whether others fit the budget.
+        self._queue = [baseline]
         self._stages: list[Callable[[], list[Configuration]]] = [
+            lambda: self._alone(of_model=False),
             self._together,
             lambda: self._beside_best(of_model=False),
             lambda: self._alone(of_model=True),
             lambda: self._beside_best(of_model=True),
         ]
 
-    def propose(self) -> Configuration | None:
-        """The next configuration to try."""
-        while self._queue or self._stages:
-            if not self._queue:
+    def propose(self, count: int) -> list[Configuration]:
+        """The next configurations to try: no stage begins before the last has been told."""
+        found: list[Configuration] = []
+        while len(found) < count:
+            if self._queue:
+                configuration = self._queue.pop(0)
+                if configuration not in self._trials:
+                    self._study.enqueue_trial({n: configuration[n] for n in self._space})
+                    found += self._ask()
+            elif len(self._means) < len(self._trials):
+                return found
+            elif self._stages:
                 self._queue = self._stages.pop(0)()
-                continue
-            configuration = self._queue.pop(0)
-            if configuration not in self._trials:
-                self._study.enqueue_trial({n: configuration[n] for n in self._space})
-                return self._ask()
-        return self._ask()
+            else:
+                asked = self._ask()
+                found += asked
+                if not asked:
+                    return found
+        return found
 
     def tell(self, configuration: Configuration, means: Mapping[str, float]) -> None:
         """What a configuration came to; unknown objectives are told as a failed trial."""
@@ -79,7 +89,8 @@ class OptunaProposer:
         else:
             self._study.tell(trial, values)
 
-    def _ask(self) -> Configuration | None:
+    def _ask(self) -> list[Configuration]:
+        """The sampler's next new configuration, if it has one."""
         for _ in range(TRIES):
             trial = self._study.ask()
             settings: dict[str, Setting] = {
@@ -88,9 +99,9 @@ class OptunaProposer:
             configuration = self._baseline.changed(settings)
             if configuration not in self._trials:
                 self._trials[configuration] = trial
-                return configuration
+                return [configuration]
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        return None
+        return []
 
     def _alone(self, *, of_model: bool) -> list[Configuration]:
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +36,10 @@ class Progress:
     left_s: float | None
 
 
+Jobs = Sequence[tuple[Configuration, Sequence[Task]]]
+"""Configurations, each with the tasks that it is to be run on."""
+
+
 class Runner(Protocol):
     """Makes a run: leanloop's own agent, or a look-up of recorded runs."""
 
@@ -56,8 +60,13 @@ class Observer(Protocol):
 class Proposer(Protocol):
     """Says which configuration to try next."""
 
-    def propose(self) -> Configuration | None:
-        """A configuration that it has not proposed before; None when it has no more."""
+    def propose(self, count: int) -> list[Configuration]:
+        """Configurations that it has not proposed before; none when it has no more.
+
+        Args:
+            count: How many at most. Fewer come where the next ones depend on what
+                these come to.
+        """
 
     def tell(self, configuration: Configuration, means: Mapping[str, float]) -> None:
         """What a proposed configuration came to on its first block of tasks."""

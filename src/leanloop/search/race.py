@@ -12,7 +12,7 @@ from leanloop.core.errors import SpentError
 from leanloop.core.task import Task
 from leanloop.search.allocate import Allocation, MembershipAllocator
 from leanloop.search.dropping import Dropped, Rivalry
-from leanloop.search.protocol import Proposer
+from leanloop.search.protocol import Jobs, Proposer
 from leanloop.search.question import Question
 from leanloop.search.runtable import COLUMNS, RunTable
 from leanloop.search.spec import SearchPlan
@@ -62,15 +62,15 @@ class Race:
         universe: What there is to choose from.
         plan: Sizes and levels.
         question: What is asked.
-        refuse: Says why these runs of a configuration do not fit the budget; None when they do.
+        refuse: Says why these runs do not fit the budget; None when they do.
     """
 
-    make: Callable[[Configuration, Sequence[Task]], Awaitable[None]]
+    make: Callable[[Jobs], Awaitable[None]]
     table: RunTable
     universe: Universe
     plan: SearchPlan
     question: Question
-    refuse: Callable[[Configuration, Sequence[Task]], str | None]
+    refuse: Callable[[Jobs], str | None]
     alive: list[Configuration] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     stopped_because: str = ""
@@ -122,14 +122,14 @@ class Race:
         return self.plan.proposals or self.universe.size
 
     async def _welcome(self, proposer: Proposer, first: Sequence[Task], wanted: int) -> None:
-        """Bring new configurations up to the first block."""
-        for _ in range(wanted):
-            if self.stopped_because or len(self._given) >= self._cap():
+        """Bring new configurations up to the first block, as many at once as are named at once."""
+        while wanted > 0 and not self.stopped_because:
+            count = min(wanted, self._cap() - len(self._given))
+            proposed = proposer.propose(count) if count > 0 else []
+            if not proposed:
                 return
-            configuration = proposer.propose()
-            if configuration is None:
-                return
-            if await self._bring_up(configuration, first):
+            wanted -= len(proposed)
+            for configuration in await self._bring_up([(c, first) for c in proposed]):
                 proposer.tell(configuration, self.table.means(configuration))
 
     async def _round(self, tasks: Sequence[Task]) -> None:
@@ -139,18 +139,16 @@ class Race:
             self.stopped_because = self._settled(allocation)
             return
         more = self._in_turn() if allocation is None else allocation.more
-        ran = False
-        for at, count in more:
-            configuration = self._among[at]
-            if configuration not in self._given and len(self._given) >= self._cap():
-                continue
+        jobs, room = [], self._cap() - len(self._given)
+        for configuration, count in ((self._among[at], count) for at, count in more):
             given = self._given.get(configuration, 0)
-            todo = tasks[given : given + count]
-            if todo and not await self._bring_up(configuration, todo):
-                return
-            ran = ran or bool(todo)
-        if not ran:
+            room -= not given
+            if given or room >= 0:
+                jobs.append((configuration, tasks[given : given + count]))
+        jobs = [(c, todo) for c, todo in jobs if todo]
+        if not jobs:
             self.stopped_because = "the search split is used up"
+        await self._bring_up(jobs)
 
     def _in_turn(self) -> tuple[tuple[int, int], ...]:
         """The next block for everyone alive, where nothing says who needs it."""
@@ -219,19 +217,30 @@ class Race:
         usual = float(np.median(known)) if known else 1.0
         return np.array([m if m > 0 else usual for m in means])
 
-    async def _bring_up(self, configuration: Configuration, tasks: Sequence[Task]) -> bool:
-        """Give a configuration its next tasks; False when the budget has no room for them."""
-        refused = self.refuse(configuration, tasks)
-        if refused is not None:
-            self.stopped_because = refused
-            return False
-        if configuration not in self._given:
-            self._given[configuration] = 0
-            self.alive.append(configuration)
-        await self.make(configuration, tasks)
-        self._given[configuration] += len(tasks)
-        self._drop(configuration)
-        return True
+    async def _bring_up(self, jobs: Jobs) -> list[Configuration]:
+        """Give configurations their next tasks, up to the first that the budget has no room for.
+
+        Returns:
+            Those that got theirs.
+        """
+        fitting: list[tuple[Configuration, Sequence[Task]]] = []
+        for job in jobs:
+            refused = self.refuse([*fitting, job])
+            if refused is not None:
+                self.stopped_because = refused
+                break
+            fitting.append(job)
+        for configuration, _ in fitting:
+            if configuration not in self._given:
+                self._given[configuration] = 0
+                self.alive.append(configuration)
+        if fitting:
+            await self.make(fitting)
+        for configuration, tasks in fitting:
+            self._given[configuration] += len(tasks)
+        for configuration, _ in fitting:
+            self._drop(configuration)
+        return [c for c, _ in fitting]
 
     def _drop(self, configuration: Configuration) -> None:
         if configuration == self.universe.baseline:

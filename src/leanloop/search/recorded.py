@@ -138,13 +138,16 @@ class RecordedOnly:
     def __init__(self, proposer: Proposer, has: Callable[[Configuration], bool]) -> None:
         self._proposer, self._has = proposer, has
 
-    def propose(self) -> Configuration | None:
-        """The next that was recorded."""
-        while (configuration := self._proposer.propose()) is not None:
-            if self._has(configuration):
-                return configuration
-            self._proposer.tell(configuration, {})
-        return None
+    def propose(self, count: int) -> list[Configuration]:
+        """The next that were recorded."""
+        while proposed := self._proposer.propose(count):
+            found = [c for c in proposed if self._has(c)]
+            for configuration in proposed:
+                if configuration not in found:
+                    self._proposer.tell(configuration, {})
+            if found:
+                return found
+        return []
 
     def tell(self, configuration: Configuration, means: Mapping[str, float]) -> None:
         """What it came to."""

@@ -135,7 +135,7 @@ class Study:
         ledger = self._ledger(store, observer)
         table = RunTable(self.prices)
         ledger.phase, ledger.alive = str(split), 1
-        for run in await ledger.make(configuration, self.suite.tasks(split)):
+        for run in await ledger.make([(configuration, self.suite.tasks(split))]):
             table.add(run)
         found = figures(table, configuration)
         empty = RunTable(self.prices)
