@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -10,7 +12,8 @@ from leanloop.core.errors import BadInputError
 from leanloop.core.run import ModelCall, Run, RunKey, Status, Step
 from leanloop.core.task import Split
 from leanloop.core.tokens import Tokens
-from leanloop.store.protocol import Store, StudyRecord
+from leanloop.store.lease import Lease, is_gone, new_owner
+from leanloop.store.protocol import Paid, Store, StudyRecord
 
 
 def make_run(task: str, status: Status = Status.FINISHED, success: float | None = 1.0) -> Run:
@@ -37,16 +40,17 @@ class StoreConformance:
         store = reopen()
         store.open_study(StudyRecord("s", "{}", "f"))
         store.record("s", make_run("t1"))
-        with pytest.raises(Exception, match=r"(?i)unique"):
-            store.record("s", make_run("t1", Status.ERROR, 0.0))
+        assert not store.record("s", make_run("t1", Status.ERROR, 0.0))
         assert [r.status for r in store.runs("s")] == [Status.FINISHED]
         store.close()
 
     def test_an_outage_is_replaced(self, reopen: Callable[[], Store]) -> None:
         store = reopen()
         store.open_study(StudyRecord("s", "{}", "f"))
-        store.record("s", make_run("t1", Status.OUTAGE, None))
-        store.record("s", make_run("t1"))
+        assert store.record("s", make_run("t1", Status.OUTAGE, None))
+        assert store.record("s", make_run("t1"))
+        assert store.find("s", RunKey("c", "t1")) == make_run("t1")
+        assert store.find("s", RunKey("c", "t2")) is None
         assert [r.status for r in store.runs("s")] == [Status.FINISHED]
         store.close()
 
@@ -67,3 +71,64 @@ class StoreConformance:
         store.save_result("s", b"2")
         assert store.result("s") == b"2"
         store.close()
+
+    def test_a_run_is_leased_to_one_owner(self, reopen: Callable[[], Store]) -> None:
+        store, other = reopen(), reopen()
+        store.open_study(StudyRecord("s", "{}", "f"))
+        keys = [RunKey("c", f"t{i}") for i in range(4)]
+        late = time.time() + 60
+        assert list(store.lease("s", keys[:2], Lease("m/1/a", late))) == keys[:2]
+        assert list(other.lease("s", keys, Lease("m/1/b", late))) == keys[2:]
+        assert list(store.lease("s", keys, Lease("m/1/a", late))) == keys[:2]
+        store.release("m/1/a")
+        assert list(other.lease("s", keys, Lease("m/1/b", late))) == keys
+        store.close()
+        other.close()
+
+    def test_a_recorded_run_is_leased_to_nobody(self, reopen: Callable[[], Store]) -> None:
+        store = reopen()
+        store.open_study(StudyRecord("s", "{}", "f"))
+        keys = [RunKey("c", "t1"), RunKey("c", "t2"), RunKey("c", "t3")]
+        mine, late = Lease("m/1/a", time.time() + 60), Lease("m/1/b", time.time() + 60)
+        assert list(store.lease("s", keys, mine)) == keys
+        store.record("s", make_run("t1"))
+        store.record("s", make_run("t2", Status.OUTAGE, None))
+        assert list(store.lease("s", keys, late)) == [RunKey("c", "t2")]
+        store.close()
+
+    def test_a_lease_runs_out_unless_it_is_renewed(self, reopen: Callable[[], Store]) -> None:
+        store = reopen()
+        store.open_study(StudyRecord("s", "{}", "f"))
+        key = RunKey("c", "t1")
+        late = time.time() + 60
+        assert store.lease("s", [key], Lease("m/1/a", time.time() - 1))
+        assert store.lease("s", [key], Lease("m/1/b", time.time() - 1))
+        store.renew(Lease("m/1/b", late))
+        assert not store.lease("s", [key], Lease("m/1/a", late))
+        store.close()
+
+    def test_a_dead_process_of_this_machine_holds_nothing(
+        self, reopen: Callable[[], Store]
+    ) -> None:
+        store = reopen()
+        store.open_study(StudyRecord("s", "{}", "f"))
+        key, late = RunKey("c", "t1"), time.time() + 60
+        machine, _, rest = new_owner().rsplit("/", 2)
+        gone = f"{machine}/{2**22 - 1}/{rest}"
+        assert is_gone(gone)
+        assert not is_gone(new_owner())
+        assert store.lease("s", [key], Lease(gone, late))
+        assert store.lease("s", [key], Lease(new_owner(), late))
+        store.close()
+
+    def test_what_was_paid_is_never_forgotten(self, reopen: Callable[[], Store]) -> None:
+        store = reopen()
+        store.open_study(StudyRecord("s", "{}", "f"))
+        assert store.paid("s") == Paid()
+        assert store.pay("s", Decimal("0.1")) == Paid(Decimal("0.1"))
+        assert store.pay("s", None) == Paid(Decimal("0.1"), 1)
+        store.close()
+        again = reopen()
+        assert again.pay("s", Decimal("0.000000002")) == Paid(Decimal("0.100000002"), 1)
+        assert again.paid("s") == Paid(Decimal("0.100000002"), 1)
+        again.close()

@@ -4,103 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from functools import partial
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError, SpentError
-from leanloop.core.message import Request, Response
-from leanloop.core.run import ModelCall, Run, RunKey, Status
+from leanloop.core.run import Run, RunKey, Status
 from leanloop.core.task import Task
 from leanloop.loop.agent import Agent
 from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
+from leanloop.search.claims import Claims
 from leanloop.search.protocol import Jobs, Observer, Progress, Runner
+from leanloop.search.purse import CappedModel, Purse
 from leanloop.store.protocol import Store
+
+Pairs = Sequence[tuple[Configuration, Task]]
+"""Configurations, each with a task that it is to be run on."""
 
 GAP_S = 60.0
 """Seconds between two runs of one session that are believed to be its own."""
 
 OUTAGES = 3
 """Outages in a row after which a study stops: the provider is away, not a configuration bad."""
-
-
-@dataclass
-class Purse:
-    """Dollars spent, against a cap.
-
-    Args:
-        max_usd: The cap; None is no cap.
-        spent_usd: So far; a call whose price is unknown adds nothing.
-        unknown_calls: Calls whose price is unknown.
-    """
-
-    max_usd: float | None
-    spent_usd: Decimal = Decimal(0)
-    unknown_calls: int = 0
-
-    def check(self) -> None:
-        """Refuse the next call once the cap is reached.
-
-        Raises:
-            SpentError: It is reached.
-        """
-        if self.max_usd is not None and self.spent_usd >= Decimal(repr(self.max_usd)):
-            raise SpentError(f"the cap of ${self.max_usd:g} is reached")
-
-    def add(self, usd: Decimal | None) -> None:
-        """Count a call."""
-        if usd is None:
-            self.unknown_calls += 1
-        else:
-            self.spent_usd += usd
-
-
-@dataclass(frozen=True)
-class CappedModel:
-    """A model that refuses to be called once the purse is empty.
-
-    Args:
-        model: The model.
-        alias: The study's name for it.
-        prices: Prices its calls.
-        purse: What they are paid from.
-    """
-
-    model: Model
-    alias: str
-    prices: PriceBook
-    purse: Purse
-
-    @property
-    def ref(self) -> str:
-        """The model's own."""
-        return self.model.ref
-
-    @property
-    def concurrency(self) -> int:
-        """The model's own."""
-        return self.model.concurrency
-
-    async def complete(self, request: Request) -> Response:
-        """Answer a request, if there is money left.
-
-        Raises:
-            SpentError: There is not.
-        """
-        self.purse.check()
-        started_at = time.time()
-        response = await self.model.complete(request)
-        call = ModelCall(
-            self.alias, self.ref, "act", response.tokens, response.latency_s, started_at
-        )
-        self.purse.add(self.prices.call_usd(call))
-        return response
-
-    async def close(self) -> None:
-        """Close the model."""
-        await self.model.close()
 
 
 @dataclass(frozen=True)
@@ -111,10 +39,13 @@ class Terms:
         max_usd: Dollars that may be spent, runs of earlier sessions included.
         warm_up: Whether the models hold only the prompt of the call before, so
             that configurations that take turns would pay for each other's prompts.
+        claim: Whether runs are claimed before they are made, which looking up
+            recorded ones does not need.
     """
 
     max_usd: float | None = None
     warm_up: bool = False
+    claim: bool = True
 
 
 class Ledger:
@@ -145,11 +76,15 @@ class Ledger:
         self._study, self._prices, self._store, self._observer = study, prices, store, observer
         known = store.runs(study)
         self._known: dict[RunKey, Run] = {r.key: r for r in known if r.status != Status.OUTAGE}
+        self._claims = Claims(study, store)
         self.purse = Purse(terms.max_usd)
         for run in known:
             self._pay(run)
             for call in run.model_calls:
                 self.purse.add(prices.call_usd(call))
+        # Calls of runs that a kill or the cap cut off were paid for as well.
+        self.purse.learn(store.paid(study))
+        self.purse.keep = None if not terms.claim else partial(store.pay, study)
         self._runner: Runner = runner
         self._concurrency = 1
         if isinstance(runner, Agent):
@@ -175,6 +110,10 @@ class Ledger:
         """
         return self._replayed_s + time.monotonic() - self._start
 
+    def open(self) -> AbstractAsyncContextManager[None]:
+        """Hold what is claimed while runs are made."""
+        return self._claims.held()
+
     def unmade(self, configuration: Configuration, tasks: Sequence[Task]) -> int:
         """How many of these runs are still to be made: those that no earlier session made."""
         keys = [RunKey(configuration.id, t.task_id) for t in tasks]
@@ -197,14 +136,24 @@ class Ledger:
             found += await self._together([(configuration, t) for t in tasks])
         return found
 
-    async def _together(self, pairs: Sequence[tuple[Configuration, Task]]) -> list[Run]:
-        gate = asyncio.Semaphore(self._concurrency)
+    async def _together(self, pairs: Pairs) -> list[Run]:
+        """Runs of configurations on tasks; one that fails keeps those not begun from beginning."""
+        new = [k for k in map(_key, pairs) if k not in self._known and k not in self.runs]
+        mine = self._claims.take(new) if self._terms.claim else set(new)
+        found: list[Run | None] = [None] * len(pairs)
+        left = iter(enumerate(pairs))
+
+        async def work() -> None:
+            for at, pair in left:
+                found[at] = await self._one(pair, mine)
+
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._one(c, t, gate)) for c, t in pairs]
+                for _ in range(min(self._concurrency, len(pairs))):
+                    group.create_task(work())
         except* (SpentError, BadInputError) as stopped:
             raise stopped.exceptions[0] from None
-        return [task.result() for task in tasks]
+        return [run for run in found if run is not None]
 
     async def _warm_up(self, configuration: Configuration, task: Task) -> None:
         """Take one step that is paid for and not recorded, as an agent in service has before.
@@ -221,14 +170,18 @@ class Ledger:
         if run.recorded is not None:
             self.purse.add(self._prices.run_usd(run))
 
-    async def _one(self, configuration: Configuration, task: Task, gate: asyncio.Semaphore) -> Run:
-        key = RunKey(configuration.id, task.task_id)
+    async def _one(self, pair: tuple[Configuration, Task], mine: Container[RunKey]) -> Run:
+        configuration, task = pair
+        key = _key(pair)
         known = self.runs.get(key) or self._known.get(key)
+        if known is None and key not in mine:
+            known = await self._claims.wait(key)
+            if known is not None:
+                self._known[key] = known
         if known is None:
-            async with gate:
-                self.purse.check()
-                known = await self._runner.run(configuration, task)
-                self._pay(known)
+            self.purse.check()
+            known = await self._runner.run(configuration, task)
+            self._pay(known)
             self._store.record(self._study, known)
         elif key not in self.runs:
             self.replayed += 1
@@ -267,6 +220,11 @@ class Ledger:
             self.elapsed_s,
             self.left_s,
         )
+
+
+def _key(pair: tuple[Configuration, Task]) -> RunKey:
+    configuration, task = pair
+    return RunKey(configuration.id, task.task_id)
 
 
 def names_of(models: Mapping[str, Model]) -> dict[str, str]:

@@ -135,8 +135,9 @@ class Study:
         ledger = self._ledger(store, observer)
         table = RunTable(self.prices)
         ledger.phase, ledger.alive = str(split), 1
-        for run in await ledger.make([(configuration, self.suite.tasks(split))]):
-            table.add(run)
+        async with ledger.open():
+            for run in await ledger.make([(configuration, self.suite.tasks(split))]):
+                table.add(run)
         found = figures(table, configuration)
         empty = RunTable(self.prices)
         return Member(
@@ -151,12 +152,14 @@ class Study:
         """Run the study, or go on with it, to its result."""
         watching = observer or Silent()
         store.open_study(self.record())
-        return await Optimization(self, self._ledger(store, watching), watching).run()
+        ledger = self._ledger(store, watching)
+        async with ledger.open():
+            return await Optimization(self, ledger, watching).run()
 
     def _ledger(self, store: Store, observer: Observer) -> Ledger:
         spec = self.spec
         embedded = any(m.provider == "embedded" for m in spec.models.values())
-        terms = Terms(spec.budget.max_usd, warm_up=embedded)
+        terms = Terms(spec.budget.max_usd, warm_up=embedded, claim=self.recorded is None)
         return Ledger(spec.name, self.runner(), self.prices, store, observer, terms)
 
     def price_labels(self) -> dict[str, str]:

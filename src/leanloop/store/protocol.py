@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
-from leanloop.core.run import Run
+from leanloop.core.run import Run, RunKey
+from leanloop.store.lease import Lease
 
 
 class StudyRecord(msgspec.Struct, frozen=True):
@@ -24,8 +26,23 @@ class StudyRecord(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
+class Paid(msgspec.Struct, frozen=True):
+    """What a study has paid, in this session and in those before it.
+
+    Attributes:
+        usd: Dollars of the calls whose price is known.
+        unknown_calls: Calls whose price is unknown.
+    """
+
+    usd: Decimal = Decimal(0)
+    unknown_calls: int = 0
+
+
 class Store(Protocol):
-    """Keeps studies and finished runs. A run that was recorded is never lost nor kept twice."""
+    """Keeps studies and finished runs. A run that was recorded is never lost nor kept twice.
+
+    Several programs may use one store at once, and any of them may die at any moment.
+    """
 
     def open_study(self, study: StudyRecord) -> None:
         """Register a study, or find it again.
@@ -40,11 +57,45 @@ class Store(Protocol):
     def studies(self) -> Sequence[str]:
         """Names of all studies, oldest first."""
 
-    def record(self, study: str, run: Run) -> None:
-        """Keep a run; an outage is replaced by a later run of the same key, nothing else is."""
+    def record(self, study: str, run: Run) -> bool:
+        """Keep a run and give up its lease.
+
+        An outage is replaced by a later run of the same key, nothing else is.
+
+        Returns:
+            Whether it was kept: False where another run of that key was there before.
+        """
 
     def runs(self, study: str) -> Sequence[Run]:
         """Every run of a study, in the order in which they were recorded."""
+
+    def find(self, study: str, key: RunKey) -> Run | None:
+        """The run of that key, or None."""
+
+    def lease(self, study: str, keys: Sequence[RunKey], lease: Lease) -> Sequence[RunKey]:
+        """Set runs aside for one owner, so that nobody else makes them meanwhile.
+
+        Leases that ran out, or whose owner is known to be dead, stand in nobody's way.
+
+        Returns:
+            Those that the owner may make: neither recorded nor leased to another.
+        """
+
+    def renew(self, lease: Lease) -> None:
+        """Let all leases of the owner last as long as this one."""
+
+    def release(self, owner: str) -> None:
+        """Give up all leases of the owner."""
+
+    def pay(self, study: str, usd: Decimal | None) -> Paid:
+        """Count a call before anything else is done with it; None is an unknown price.
+
+        Returns:
+            What the study has paid with it, to a billionth of a dollar.
+        """
+
+    def paid(self, study: str) -> Paid:
+        """What a study has paid."""
 
     def save_result(self, study: str, result_json: bytes) -> None:
         """Keep what a study found, in the place of what it found before."""

@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.pool import NullPool
+from sqlalchemy.dialects import postgresql, sqlite
 
 from leanloop.core.errors import BadInputError
-from leanloop.core.run import Run, Status
-from leanloop.store.protocol import StudyRecord
+from leanloop.core.run import Run, RunKey, Status
+from leanloop.store.lease import Lease, is_gone
+from leanloop.store.protocol import Paid, StudyRecord
+from leanloop.store.tables import LEASES, METADATA, PAYMENTS, RESULTS, RUNS, STUDIES
 
-METADATA = sa.MetaData()
-STUDIES = sa.Table(
-    "studies",
-    METADATA,
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("spec_json", sa.String, nullable=False),
-    sa.Column("fingerprint", sa.String, nullable=False),
-    sa.Column("created_at", sa.Float, nullable=False),
-)
-RUNS = sa.Table(
-    "runs",
-    METADATA,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("study", sa.ForeignKey("studies.name"), nullable=False),
-    sa.Column("configuration_id", sa.String, nullable=False),
-    sa.Column("task_id", sa.String, nullable=False),
-    sa.Column("seed", sa.Integer, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("success", sa.Float),
-    sa.Column("run_json", sa.LargeBinary, nullable=False),
-    sa.UniqueConstraint("study", "configuration_id", "task_id", "seed"),
-)
-RESULTS = sa.Table(
-    "results",
-    METADATA,
-    sa.Column("study", sa.ForeignKey("studies.name"), primary_key=True),
-    sa.Column("result_json", sa.LargeBinary, nullable=False),
-)
+NANO = 10**9
+"""Payments are kept in billionths of a dollar: both databases add whole numbers exactly."""
 
 
 class SqlStore:
@@ -78,9 +56,12 @@ class SqlStore:
         known = self.study(study.name)
         if known is None:
             row = {**msgspec.structs.asdict(study), "created_at": time.time()}
-            with self._engine.begin() as connection:
-                connection.execute(sa.insert(STUDIES).values(**row))
-        elif known.fingerprint != study.fingerprint:
+            insert = self._insert(STUDIES).values(**row).on_conflict_do_nothing()
+            with self._writing() as connection:
+                connection.execute(insert)
+            # Another may have opened it in the same moment.
+            known = self.study(study.name)
+        if known is not None and known.fingerprint != study.fingerprint:
             raise BadInputError(
                 f"study {study.name!r} in {self.place}",
                 "it was started with another suite, other models or limits; "
@@ -101,14 +82,12 @@ class SqlStore:
                 connection.scalars(sa.select(STUDIES.c.name).order_by(STUDIES.c.created_at))
             )
 
-    def record(self, study: str, run: Run) -> None:
-        """Keep a run; an outage is replaced by a later run of the same key, nothing else is."""
-        where = (
-            (RUNS.c.study == study)
-            & (RUNS.c.configuration_id == run.key.configuration_id)
-            & (RUNS.c.task_id == run.key.task_id)
-            & (RUNS.c.seed == run.key.seed)
-        )
+    def record(self, study: str, run: Run) -> bool:
+        """Keep a run and give up its lease.
+
+        Returns:
+            Whether it was kept: False where another run of that key was there before.
+        """
         row = {
             "study": study,
             **msgspec.structs.asdict(run.key),
@@ -116,15 +95,77 @@ class SqlStore:
             "success": run.success,
             "run_json": msgspec.json.encode(run),
         }
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(sa.delete(RUNS).where(where & (RUNS.c.status == Status.OUTAGE)))
-                connection.execute(sa.insert(RUNS).values(**row))
-        except sa.exc.OperationalError:
-            raise BadInputError(
-                self.place,
-                "the store went away; finished runs are kept, run it again to go on",
-            ) from None
+        outage = _of(RUNS, study, run.key) & (RUNS.c.status == Status.OUTAGE)
+        insert = self._insert(RUNS).values(**row).on_conflict_do_nothing().returning(RUNS.c.number)
+        with self._writing() as connection:
+            connection.execute(sa.delete(RUNS).where(outage))
+            kept = connection.scalar(insert) is not None
+            connection.execute(sa.delete(LEASES).where(_of(LEASES, study, run.key)))
+        return kept
+
+    def find(self, study: str, key: RunKey) -> Run | None:
+        """The run of that key, or None."""
+        query = sa.select(RUNS.c.run_json).where(_of(RUNS, study, key))
+        with self._engine.connect() as connection:
+            raw = connection.scalar(query)
+        return None if raw is None else msgspec.json.decode(raw, type=Run)
+
+    def lease(self, study: str, keys: Sequence[RunKey], lease: Lease) -> Sequence[RunKey]:
+        """Set runs aside for one owner, so that nobody else makes them meanwhile.
+
+        Returns:
+            Those that the owner may make: neither recorded nor leased to another.
+        """
+        if not keys:
+            return []
+        rows = [
+            {"study": study, **msgspec.structs.asdict(k), **msgspec.structs.asdict(lease)}
+            for k in keys
+        ]
+        own = (LEASES.c.study == study) & (LEASES.c.owner == lease.owner)
+        with self._writing() as connection:
+            self._sweep(connection, study)
+            connection.execute(self._insert(LEASES).on_conflict_do_nothing(), rows)
+            held = {tuple(r) for r in connection.execute(sa.select(*_key(LEASES)).where(own))}
+            some = RUNS.c.configuration_id.in_({k.configuration_id for k in keys})
+            there = (RUNS.c.study == study) & some & (RUNS.c.status != Status.OUTAGE)
+            done = {tuple(r) for r in connection.execute(sa.select(*_key(RUNS)).where(there))}
+            for key in keys:
+                if msgspec.structs.astuple(key) in held & done:
+                    connection.execute(sa.delete(LEASES).where(_of(LEASES, study, key)))
+        return [k for k in keys if msgspec.structs.astuple(k) in held - done]
+
+    def renew(self, lease: Lease) -> None:
+        """Let all leases of the owner last as long as this one."""
+        with self._writing() as connection:
+            where = LEASES.c.owner == lease.owner
+            connection.execute(sa.update(LEASES).where(where).values(until=lease.until))
+
+    def release(self, owner: str) -> None:
+        """Give up all leases of the owner."""
+        with self._writing() as connection:
+            connection.execute(sa.delete(LEASES).where(LEASES.c.owner == owner))
+
+    def pay(self, study: str, usd: Decimal | None) -> Paid:
+        """Count a call before anything else is done with it; None is an unknown price.
+
+        Returns:
+            What the study has paid with it, to a billionth of a dollar.
+        """
+        row = {"nano_usd": round((usd or 0) * NANO), "unknown_calls": int(usd is None)}
+        insert = self._insert(PAYMENTS).values(study=study, **row)
+        added = {name: PAYMENTS.c[name] + insert.excluded[name] for name in row}
+        upsert = insert.on_conflict_do_update(index_elements=["study"], set_=added)
+        with self._writing() as connection:
+            total = connection.execute(upsert.returning(*_totals())).one()
+        return Paid(Decimal(total[0]) / NANO, total[1])
+
+    def paid(self, study: str) -> Paid:
+        """What a study has paid."""
+        query = sa.select(*_totals()).where(PAYMENTS.c.study == study)
+        with self._engine.connect() as connection:
+            total = connection.execute(query).first()
+        return Paid() if total is None else Paid(Decimal(total[0]) / NANO, total[1])
 
     def runs(self, study: str) -> Sequence[Run]:
         """Every run of a study, in the order in which they were recorded."""
@@ -147,6 +188,43 @@ class SqlStore:
     def close(self) -> None:
         """Release what it holds."""
         self._engine.dispose()
+
+    def _insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - a type for each database
+        """An insert that may name what to do when the row is there already."""
+        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+        return dialect.insert(table)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.OperationalError:
+            raise BadInputError(
+                self.place,
+                "the store went away; finished runs are kept, run it again to go on",
+            ) from None
+
+    def _sweep(self, connection: sa.Connection, study: str) -> None:
+        """Take away leases that ran out or whose owner is dead."""
+        mine = LEASES.c.study == study
+        owners = connection.scalars(sa.select(LEASES.c.owner).where(mine).distinct()).all()
+        gone = [o for o in owners if is_gone(o)]
+        over = (LEASES.c.until < time.time()) | LEASES.c.owner.in_(gone)
+        connection.execute(sa.delete(LEASES).where(mine & over))
+
+
+def _key(table: sa.Table) -> tuple[sa.Column[Any], ...]:
+    return table.c.configuration_id, table.c.task_id, table.c.seed
+
+
+def _of(table: sa.Table, study: str, key: RunKey) -> sa.ColumnElement[bool]:
+    same = zip(_key(table), msgspec.structs.astuple(key), strict=True)
+    return sa.and_(table.c.study == study, *(column == value for column, value in same))
+
+
+def _totals() -> tuple[sa.Column[Any], ...]:
+    return PAYMENTS.c.nano_usd, PAYMENTS.c.unknown_calls
 
 
 def shown_place(place: Path | str) -> str:
@@ -173,7 +251,7 @@ def _engine(place: Path | str) -> sa.Engine:
         # A pool that looks first: a server may have been away since the last run.
         return sa.create_engine(_url(place), pool_pre_ping=True, hide_parameters=True)
     place.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(f"sqlite:///{place}", poolclass=NullPool)
+    engine = sa.create_engine(f"sqlite:///{place}")
     sa.event.listen(engine, "connect", _set_up)
     return engine
 

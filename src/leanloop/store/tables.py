@@ -1,0 +1,51 @@
+"""The tables of a SQL store."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+STUDIES = sa.Table(
+    "studies",
+    METADATA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("spec_json", sa.String, nullable=False),
+    sa.Column("fingerprint", sa.String, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+RUNS = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("study", sa.ForeignKey("studies.name"), nullable=False),
+    sa.Column("configuration_id", sa.String, nullable=False),
+    sa.Column("task_id", sa.String, nullable=False),
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("success", sa.Float),
+    sa.Column("run_json", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("study", "configuration_id", "task_id", "seed"),
+)
+RESULTS = sa.Table(
+    "results",
+    METADATA,
+    sa.Column("study", sa.ForeignKey("studies.name"), primary_key=True),
+    sa.Column("result_json", sa.LargeBinary, nullable=False),
+)
+LEASES = sa.Table(
+    "leases",
+    METADATA,
+    sa.Column("study", sa.ForeignKey("studies.name"), primary_key=True),
+    sa.Column("configuration_id", sa.String, primary_key=True),
+    sa.Column("task_id", sa.String, primary_key=True),
+    sa.Column("seed", sa.Integer, primary_key=True),
+    sa.Column("owner", sa.String, nullable=False, index=True),
+    sa.Column("until", sa.Float, nullable=False),
+)
+PAYMENTS = sa.Table(
+    "payments",
+    METADATA,
+    sa.Column("study", sa.ForeignKey("studies.name"), primary_key=True),
+    sa.Column("nano_usd", sa.BigInteger, nullable=False),
+    sa.Column("unknown_calls", sa.Integer, nullable=False),
+)
