@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -166,37 +166,68 @@ def recorded(folder: Path) -> int:
         database.close()
 
 
-def test_kill_9_loses_no_run_and_repeats_none(tmp_path):
-    write_study(tmp_path)
-    environment = {LOG: str(tmp_path / "log"), "COINS_SLEEP_S": "0.004"}
+def made(folder: Path) -> int:
+    log = folder / "log"
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_twenty_kills_at_random_moments_lose_no_run_repeat_none_and_pass_no_cap(tmp_path):
+    budget = {"[plan]": "[budget]\nmax_usd = 0.2\n[plan]", "margin = 0.3": "margin = 0.02"}
+    write_study(tmp_path, **budget)
+    environment = {LOG: str(tmp_path / "log"), "COINS_SLEEP_S": "0.01"}
+    rng = random.Random(5)
     kills = 0
-    for target in (1, 9, 23, 40):
+    while kills < 20:
+        before, more = made(tmp_path), rng.randint(1, 5)
         process = launch(tmp_path, environment)
         deadline = time.monotonic() + 60
-        while recorded(tmp_path) < target and process.poll() is None:
+        while made(tmp_path) < before + more and process.poll() is None:
             assert time.monotonic() < deadline
-            time.sleep(0.01)
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
+            time.sleep(0.005)
+        time.sleep(rng.random() * 0.02)
+        assert process.poll() is None, "it ended before it could be killed often enough"
+        process.kill()
+        kills += 1
         process.communicate()
-    assert kills == 4
     process = launch(tmp_path, environment)
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     result = msgspec.json.decode(out, type=Result)
     assert result.runs == recorded(tmp_path)
-    made = Counter((tmp_path / "log").read_text().split())
     # A run may be verified and lost in the instant before it is written: one a kill at most.
-    assert result.runs <= made.total() <= result.runs + kills
+    assert result.runs <= made(tmp_path) <= result.runs + kills
+    # Calls of runs that were cut off are paid for too: each kill loses one run at most.
+    cut_off = kills * result.search_usd / result.runs
+    assert paid(tmp_path) == pytest.approx(result.search_usd, rel=1e-6)
+    assert paid(tmp_path) <= 0.2
     undisturbed = tmp_path / "other"
     undisturbed.mkdir()
-    write_study(undisturbed)
+    write_study(undisturbed, **budget)
     out, _ = launch(undisturbed, {}).communicate(timeout=120)
     other = msgspec.json.decode(out, type=Result)
+    assert other.runs == result.runs
+    assert other.search_usd <= result.search_usd <= other.search_usd + 2 * cut_off
     assert [m.id for m in other.frontier] == [m.id for m in result.frontier]
     assert other.recommended == result.recommended
     assert other.baseline.search.success == result.baseline.search.success
+
+
+def paid(folder: Path) -> float:
+    store = SqlStore(folder / "store.sqlite")
+    try:
+        return float(store.paid("coins").usd)
+    finally:
+        store.close()
+
+
+def test_two_programs_on_one_study_share_its_runs(tmp_path):
+    write_study(tmp_path)
+    environment = {LOG: str(tmp_path / "log"), "COINS_SLEEP_S": "0.005"}
+    both = [launch(tmp_path, environment) for _ in range(2)]
+    found = [msgspec.json.decode(p.communicate(timeout=120)[0], type=Result) for p in both]
+    assert [p.returncode for p in both] == [0, 0]
+    assert found[0].frontier == found[1].frontier
+    assert found[0].runs == found[1].runs == recorded(tmp_path) == made(tmp_path)
 
 
 def test_an_interrupt_says_that_nothing_is_lost(tmp_path):

@@ -178,6 +178,7 @@ class Ledger:
             known = await self._claims.wait(key)
             if known is not None:
                 self._known[key] = known
+                self.purse.learn(self._store.paid(self._study))
         if known is None:
             self.purse.check()
             known = await self._runner.run(configuration, task)

@@ -39,7 +39,7 @@ class SqlStore:
         """The file or address, without a password."""
         try:
             self._engine = _engine(place)
-            METADATA.create_all(self._engine)
+            self._set_up_tables()
         except ModuleNotFoundError:
             remedy = "needs psycopg: install leanloop with the extra 'postgres'"
             raise BadInputError(self.place, remedy) from None
@@ -175,9 +175,12 @@ class SqlStore:
 
     def save_result(self, study: str, result_json: bytes) -> None:
         """Keep what a study found, in the place of what it found before."""
-        with self._engine.begin() as connection:
-            connection.execute(sa.delete(RESULTS).where(RESULTS.c.study == study))
-            connection.execute(sa.insert(RESULTS).values(study=study, result_json=result_json))
+        insert = self._insert(RESULTS).values(study=study, result_json=result_json)
+        upsert = insert.on_conflict_do_update(
+            index_elements=["study"], set_={"result_json": insert.excluded.result_json}
+        )
+        with self._writing() as connection:
+            connection.execute(upsert)
 
     def result(self, study: str) -> bytes | None:
         """What a study found last, or None."""
@@ -188,6 +191,13 @@ class SqlStore:
     def close(self) -> None:
         """Release what it holds."""
         self._engine.dispose()
+
+    def _set_up_tables(self) -> None:
+        try:
+            METADATA.create_all(self._engine)
+        except sa.exc.DatabaseError:
+            # Another program may have made them between our look and our attempt.
+            METADATA.create_all(self._engine)
 
     def _insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - a type for each database
         """An insert that may name what to do when the row is there already."""
