@@ -18,10 +18,16 @@ UsdOption = Annotated[float | None, typer.Option("--max-usd", min=0, help="Cap i
 RunsOption = Annotated[int | None, typer.Option("--max-runs", min=1, help="Cap on search runs.")]
 
 
+ExecutorOption = Annotated[
+    str, typer.Option("--executor", help="local, or ray: this machine or the cluster RAY_ADDRESS.")
+]
+
+
 def optimize(
     study: StudyArgument,
     max_usd: UsdOption = None,
     max_runs: RunsOption = None,
+    executor: ExecutorOption = "local",
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -33,4 +39,4 @@ def optimize(
     if max_runs is not None:
         budget = msgspec.structs.replace(budget, max_runs=max_runs)
     spec = msgspec.structs.replace(spec, budget=budget)
-    run_study(Study(spec), store_place(store), as_json=json)
+    run_study(Study(spec), store_place(store), as_json=json, executor=executor)

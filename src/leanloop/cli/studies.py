@@ -15,6 +15,7 @@ from leanloop.core.errors import BadInputError
 from leanloop.models.weights import Progress as FetchProgress
 from leanloop.report.html import write_report
 from leanloop.report.terminal import TerminalObserver, show_result
+from leanloop.search.executors import build_executor
 from leanloop.search.result import Result
 from leanloop.search.study import Study
 from leanloop.store.sql import SqlStore
@@ -35,19 +36,20 @@ def tell_fetch(console: Console) -> FetchProgress:
     return tell
 
 
-def run_study(study: Study, place: Path | str, *, as_json: bool) -> Result:
+def run_study(study: Study, place: Path | str, *, as_json: bool, executor: str = "local") -> Result:
     """Run a study to its result; print it, keep it, and write its report beside the store."""
     console = errors_console()
     store = SqlStore(place)
 
     async def go(observer: TerminalObserver) -> Result:
         try:
-            return await study.optimize(store, observer)
+            return await study.optimize(store, observer, build_executor(executor, study, store))
         finally:
             await study.close()
 
     try:
-        study.load_models(tell_fetch(console))
+        if executor == "local":
+            study.load_models(tell_fetch(console))
         with TerminalObserver(console) as observer:
             result = asyncio.run(go(observer))
         store.save_result(study.spec.name, msgspec.json.encode(result))

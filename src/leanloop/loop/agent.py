@@ -62,6 +62,11 @@ class Agent:
     levers: Mapping[str, Lever]
     limits: Limits = field(default_factory=Limits)
 
+    @property
+    def concurrency(self) -> int:
+        """As many runs at once as the least of its models takes requests."""
+        return min(m.concurrency for m in self.models.values())
+
     async def run(self, configuration: Configuration, task: Task, seed: int = 0) -> Run:
         """Run one configuration on one task; errors end up in the run, not here."""
         started_at, start = time.time(), time.perf_counter()

@@ -18,7 +18,7 @@ from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
 from leanloop.search.claims import Claims
 from leanloop.search.protocol import Jobs, Observer, Progress, Runner
-from leanloop.search.purse import CappedModel, Purse
+from leanloop.search.purse import Purse, pay_from
 from leanloop.store.protocol import Store
 
 Pairs = Sequence[tuple[Configuration, Task]]
@@ -84,13 +84,12 @@ class Ledger:
                 self.purse.add(prices.call_usd(call))
         # Calls of runs that a kill or the cap cut off were paid for as well.
         self.purse.learn(store.paid(study))
-        self.purse.keep = None if not terms.claim else partial(store.pay, study)
-        self._runner: Runner = runner
-        self._concurrency = 1
         if isinstance(runner, Agent):
-            capped = {n: CappedModel(m, n, prices, self.purse) for n, m in runner.models.items()}
-            self._runner = replace(runner, models=capped)
-            self._concurrency = min(m.concurrency for m in runner.models.values())
+            self.purse.keep = partial(store.pay, study)
+        elif terms.claim:
+            self.purse.look = partial(store.paid, study)
+        self._runner = pay_from(runner, prices, self.purse)
+        self._concurrency = runner.concurrency
         self._replayed_s = 0.0
         self._last_end: float | None = None
         self._start = time.monotonic()
@@ -183,6 +182,7 @@ class Ledger:
             self.purse.check()
             known = await self._runner.run(configuration, task)
             self._pay(known)
+            self.purse.refresh()
             self._store.record(self._study, known)
         elif key not in self.runs:
             self.replayed += 1

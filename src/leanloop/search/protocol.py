@@ -41,7 +41,11 @@ Jobs = Sequence[tuple[Configuration, Sequence[Task]]]
 
 
 class Runner(Protocol):
-    """Makes a run: leanloop's own agent, or a look-up of recorded runs."""
+    """Makes a run: leanloop's own agent, here or elsewhere, or a look-up of recorded ones."""
+
+    @property
+    def concurrency(self) -> int:
+        """How many runs it is worth having under way at once."""
 
     async def run(self, configuration: Configuration, task: Task) -> Run:
         """One configuration on one task."""

@@ -6,14 +6,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from leanloop.core.errors import BadInputError, OutageError, SpentError
 from leanloop.core.message import Request, Response
 from leanloop.core.run import ModelCall
+from leanloop.loop.agent import Agent
 from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
+from leanloop.search.protocol import Runner
 from leanloop.store.protocol import Paid
 
 Keep = Callable[[Decimal | None], Paid]
@@ -33,12 +35,14 @@ class Purse:
             is paid for is itself kept.
         spent_usd: So far; a call whose price is unknown adds nothing.
         unknown_calls: Calls whose price is unknown.
+        look: Says what was paid in all, where others pay too.
     """
 
     max_usd: float | None
     keep: Keep | None = None
     spent_usd: Decimal = Decimal(0)
     unknown_calls: int = 0
+    look: Callable[[], Paid] | None = None
     _dearest: Decimal = Decimal(0)
     _in_flight: int = 0
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -49,8 +53,14 @@ class Purse:
         Raises:
             SpentError: It is reached.
         """
+        self.refresh()
         if self.max_usd is not None and self.spent_usd >= Decimal(repr(self.max_usd)):
             raise SpentError(f"the cap of ${self.max_usd:g} is reached")
+
+    def refresh(self) -> None:
+        """Take in what others have paid."""
+        if self.look is not None:
+            self.learn(self.look())
 
     @asynccontextmanager
     async def reserved(self) -> AsyncIterator[None]:
@@ -145,3 +155,11 @@ class CappedModel:
     async def close(self) -> None:
         """Close the model."""
         await self.model.close()
+
+
+def pay_from(runner: Runner, prices: PriceBook, purse: Purse) -> Runner:
+    """A runner whose model calls are paid from a purse, where it calls models itself."""
+    if not isinstance(runner, Agent):
+        return runner
+    capped = {n: CappedModel(m, n, prices, purse) for n, m in runner.models.items()}
+    return replace(runner, models=capped)

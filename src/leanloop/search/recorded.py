@@ -109,6 +109,11 @@ class RecordedRuns:
         """Whether it was recorded."""
         return configuration in self._place
 
+    @property
+    def concurrency(self) -> int:
+        """One: a look-up never waits."""
+        return 1
+
     async def run(self, configuration: Configuration, task: Task) -> Run:
         """Look a run up."""
         at = self._place[configuration], self._at[task.task_id]

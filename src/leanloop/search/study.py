@@ -148,24 +148,34 @@ class Study:
             holdout=found if split is Split.HOLDOUT else None,
         )
 
-    async def optimize(self, store: Store, observer: Observer | None = None) -> Result:
-        """Run the study, or go on with it, to its result."""
+    async def optimize(
+        self, store: Store, observer: Observer | None = None, runner: Runner | None = None
+    ) -> Result:
+        """Run the study, or go on with it, to its result.
+
+        Args:
+            store: Where its runs are kept.
+            observer: Watches.
+            runner: Makes the runs; the study's own when None.
+        """
         watching = observer or Silent()
         store.open_study(self.record())
-        ledger = self._ledger(store, watching)
+        ledger = self._ledger(store, watching, runner)
         async with ledger.open():
             return await Optimization(self, ledger, watching).run()
 
-    def _ledger(self, store: Store, observer: Observer) -> Ledger:
+    def _ledger(self, store: Store, observer: Observer, runner: Runner | None = None) -> Ledger:
         spec = self.spec
         embedded = any(m.provider == "embedded" for m in spec.models.values())
         terms = Terms(spec.budget.max_usd, warm_up=embedded, claim=self.recorded is None)
-        return Ledger(spec.name, self.runner(), self.prices, store, observer, terms)
+        return Ledger(spec.name, runner or self.runner(), self.prices, store, observer, terms)
 
     def price_labels(self) -> dict[str, str]:
         """The study's name for each model, to what it is and where its price comes from."""
         labels = self.prices.labels()
-        return {a: f"{ref}, {labels[a]}" for a, ref in names_of(self._models).items()}
+        refs = {a: f"{m.provider}:{m.name}" for a, m in self.spec.models.items()}
+        refs |= names_of(self._models)
+        return {alias: f"{ref}, {labels[alias]}" for alias, ref in refs.items()}
 
 
 def _recorded(spec: StudySpec) -> RecordedRuns | None:

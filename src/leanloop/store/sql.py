@@ -37,6 +37,8 @@ class SqlStore:
     def __init__(self, place: Path | str) -> None:
         self.place = shown_place(place)
         """The file or address, without a password."""
+        self.address = str(place.resolve()) if isinstance(place, Path) else place
+        """What opens the same store in another process; it may hold a password."""
         try:
             self._engine = _engine(place)
             self._set_up_tables()
@@ -235,6 +237,15 @@ def _of(table: sa.Table, study: str, key: RunKey) -> sa.ColumnElement[bool]:
 
 def _totals() -> tuple[sa.Column[Any], ...]:
     return PAYMENTS.c.nano_usd, PAYMENTS.c.unknown_calls
+
+
+def open_store(address: str) -> SqlStore:
+    """The store of a ``SqlStore.address``.
+
+    Raises:
+        BadInputError: It cannot be opened.
+    """
+    return SqlStore(address if "://" in address else Path(address))
 
 
 def shown_place(place: Path | str) -> str:
