@@ -3,10 +3,11 @@
 Run it with ``python -m benchmarks.search``. Right is up to a zone of indifference of 2 points of
 success and 5% of cost: no member is beaten by more than the zone on every objective, and every
 configuration has a member that is no more than the zone worse on any (Auer and others 2016).
-leanloop stops by itself, asked for 95%. A peer has no such stop: each gets every choice of sizes
-that is listed in ``search_peers`` and every way to read its means, and is credited with the
-cheapest that is right often enough, which its user could not know. Those that do badly in the
-first repetitions are not tried further.
+leanloop stops by itself, asked for 95%; that is its first row. A peer has no such stop: each gets
+every choice of sizes that is listed in ``search_peers`` and every way to read its means, and is
+credited with the cheapest that is right often enough, which its user could not know. Those that do
+badly in the first repetitions are not tried further. leanloop's second row is made the same way: a
+cap on its runs (``max_runs``), the least of those in ``BUDGETS`` at which it is right often enough.
 """
 
 from __future__ import annotations
@@ -35,16 +36,18 @@ from leanloop.search.propose import OptunaProposer
 from leanloop.search.protocol import Jobs
 from leanloop.search.question import Question
 from leanloop.search.race import FEWEST, Race
+from leanloop.search.recorded import RecordedOnly
 from leanloop.search.runtable import RunTable
 from leanloop.search.spec import SearchPlan
 from leanloop.search.universe import Universe
 from leanloop.stats.interval import proportion_interval
-from leanloop.stats.resampling import Ints
 
 RUNS = Path(__file__).parents[2] / "shared" / "data" / "complexity-trap" / "runs.csv"
 OBJECTIVES = {"success": "max", "usd": "min"}
 NAME = "configuration"
 WANTED = 0.95
+BUDGETS = tuple(round(100 * 2 ** (k / 2)) for k in range(24))
+"""Caps on leanloop's runs that are tried."""
 PILOT = 20
 """Repetitions after which a peer's sizes are given up unless they may yet be good enough."""
 HOPE = 0.85
@@ -82,8 +85,9 @@ class Made:
 class Lookup:
     """Runs of a space for leanloop's race."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, capped: Callable[[int], None]) -> None:
         self.space = space
+        self.capped = capped
         levers = [f"lever.{i}" for i in range(space.codes.shape[1])]
         self.configurations = [
             Configuration({n: _setting(s) for n, s in zip(levers, row, strict=True)})
@@ -99,7 +103,8 @@ class Lookup:
         self.used = 0
 
     async def make(self, jobs: Jobs) -> None:
-        """Look runs up."""
+        """Look runs up; what would pass a cap is told before."""
+        self.capped(self.used + sum(len(tasks) for _, tasks in jobs))
         for configuration, tasks in jobs:
             rows = self.space.runs[self.place[configuration]]
             for task in tasks:
@@ -112,33 +117,79 @@ def _setting(code: int) -> str:
     return f"s{code}" if code else "off"
 
 
-def race(space: Space, seed: int) -> tuple[Ints, int, bool, float]:
-    """What leanloop calls the frontier, its runs, whether it says that nothing helps, seconds."""
-    lookup = Lookup(space)
-    whole = lookup.configurations
-    named = not space.codes.shape[1]
-    universe = Universe(whole[0], lookup.levels, whole, [NAME] if named else [])
-    tasks = len(lookup.tasks) if space.finite else None
-    start = time.perf_counter()
-    contest = Race(
-        lookup.make,
-        lookup.table,
-        universe,
-        SearchPlan(block=8),
-        Question(OBJECTIVES, tasks=tasks, seed=seed),
-        lambda _jobs: None,
-    )
-    proposer = OptunaProposer(lookup.levels, whole[0], OBJECTIVES, seed)
-    asyncio.run(contest.run(proposer, lookup.tasks, max(FEWEST, 4 * universe.alone)))
-    members = np.array([lookup.place[c] for c in contest.standing().members])
-    elapsed = time.perf_counter() - start
-    return members, lookup.used, "no lever helps" in contest.stopped_because, elapsed
+@dataclass(frozen=True)
+class Raced:
+    """What leanloop came to in one repetition.
+
+    Args:
+        right: Whether its frontier was right where it stopped by itself.
+        runs: Its runs until then.
+        nothing: Whether it said that no lever helps.
+        elapsed_s: Seconds, without what the caps took.
+        capped: Whether it was right under each of ``BUDGETS``.
+        used: Its runs under each.
+    """
+
+    right: bool
+    runs: int
+    nothing: bool
+    elapsed_s: float
+    capped: tuple[bool, ...]
+    used: tuple[int, ...]
 
 
-def _one_race(make: Callable[[int], Space], seed: int) -> tuple[bool, int, bool, float]:
-    space = make(seed)
-    members, runs, nothing, elapsed = race(space, seed)
-    return space.right(members), runs, nothing, elapsed
+class _Contest:
+    """One race, looked at whenever a cap would have ended it."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self.space, self.seed = space, seed
+        self.lookup = Lookup(space, self._pass)
+        whole = self.lookup.configurations
+        named = not space.codes.shape[1]
+        self.universe = Universe(whole[0], self.lookup.levels, whole, [NAME] if named else [])
+        question = Question(
+            OBJECTIVES, tasks=len(self.lookup.tasks) if space.finite else None, seed=seed
+        )
+        self.race = Race(
+            self.lookup.make,
+            self.lookup.table,
+            self.universe,
+            SearchPlan(block=8),
+            question,
+            lambda _jobs: None,
+        )
+        self.looks: list[tuple[bool, int]] = []
+        self.looking_s = 0.0
+
+    def run(self) -> Raced:
+        start = time.perf_counter()
+        every = OptunaProposer(self.lookup.levels, self.universe.baseline, OBJECTIVES, self.seed)
+        proposer = RecordedOnly(every, self.lookup.place.__contains__)
+        opening = max(FEWEST, 4 * self.universe.alone)
+        asyncio.run(self.race.run(proposer, self.lookup.tasks, opening))
+        right = self._right()
+        elapsed_s = time.perf_counter() - start - self.looking_s
+        runs = self.lookup.used
+        looks = self.looks + [(right, runs)] * (len(BUDGETS) - len(self.looks))
+        nothing = "no lever helps" in self.race.stopped_because
+        capped, used = zip(*looks, strict=True)
+        return Raced(right, runs, nothing, elapsed_s, capped, used)
+
+    def _right(self) -> bool:
+        members = [self.lookup.place[c] for c in self.race.standing().members]
+        return self.space.right(np.array(members, dtype=np.intp))
+
+    def _pass(self, runs: int) -> None:
+        while len(self.looks) < len(BUDGETS) and BUDGETS[len(self.looks)] < runs:
+            start = time.perf_counter()
+            known = self.looks[-1] if self.looks else (False, 0)
+            seen = self.lookup.used > known[1]
+            self.looks.append((self._right() if seen else known[0], self.lookup.used))
+            self.looking_s += time.perf_counter() - start
+
+
+def _one_race(make: Callable[[int], Space], seed: int) -> Raced:
+    return _Contest(make(seed), seed).run()
 
 
 def _one_peer(
@@ -162,14 +213,21 @@ def _summary(name: str, sizes: str, right: Sequence[bool], runs: Sequence[int]) 
     return Made(name, sizes, len(right), share, low, high, middle, most)
 
 
-def of_leanloop(make: Callable[[int], Space], reps: int, pool: ProcessPoolExecutor) -> Made:
-    """leanloop's own row."""
+def of_leanloop(make: Callable[[int], Space], reps: int, pool: ProcessPoolExecutor) -> list[Made]:
+    """leanloop's own rows: where it stops by itself, and under the least cap that is enough."""
     rows = list(pool.map(partial(_one_race, make), range(reps)))
-    right, runs, nothing, seconds = zip(*rows, strict=True)
-    found = asdict(_summary("leanloop", "", right, runs))
-    each = np.array(seconds) / np.array(runs) * 1e3
-    found |= {"no_help": float(np.mean(nothing)), "overhead_ms": float(np.median(each))}
-    return Made(**found)
+    found = asdict(_summary("leanloop", "", [r.right for r in rows], [r.runs for r in rows]))
+    each = [r.elapsed_s / r.runs * 1e3 for r in rows]
+    found |= {
+        "no_help": float(np.mean([r.nothing for r in rows])),
+        "overhead_ms": float(np.median(each)),
+    }
+    capped = [
+        _summary("leanloop", f"{cap} runs", [r.capped[k] for r in rows], [r.used[k] for r in rows])
+        for k, cap in enumerate(BUDGETS)
+    ]
+    enough = next((m for m in capped if m.right >= WANTED), None)
+    return [Made(**found), enough or max(capped, key=lambda m: m.right)]
 
 
 def of_peers(make: Callable[[int], Space], reps: int, pool: ProcessPoolExecutor) -> list[Made]:
@@ -277,7 +335,7 @@ def main() -> None:
         for name, make in spaces(given.recorded).items():
             if given.space not in name:
                 continue
-            rows = [of_leanloop(make, given.reps, pool)]
+            rows = of_leanloop(make, given.reps, pool)
             rows += [] if given.only_leanloop else of_peers(make, given.reps, pool)
             every[name] = [asdict(r) for r in rows]
             print(table(name, rows) + "\n", flush=True)
