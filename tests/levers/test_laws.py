@@ -62,7 +62,7 @@ async def grow(configuration: Configuration, request: Request, reply: AssistantM
     for turn in turns(request.messages):
         response = await _query(pipeline, with_messages(request, turn.sent), turn.said, trail)
         uses = [
-            _call(pipeline, c, r, trail)
+            await _call(pipeline, c, r, trail)
             for c, r in zip(turn.said.tool_calls, turn.shown, strict=True)
         ]
         call = ModelCall("small", "scripted:model", "act", response.tokens, 0.0, 0.0)
@@ -82,8 +82,8 @@ async def _query(
     return response
 
 
-def _call(pipeline: Pipeline, call: ToolCall, result: ToolMessage, trail: Trail) -> ToolUse:
-    outcome, by = pipeline.on_tool_call(call)
+async def _call(pipeline: Pipeline, call: ToolCall, result: ToolMessage, trail: Trail) -> ToolUse:
+    outcome, by = await pipeline.on_tool_call(call)
     trail.outcomes.append((call, outcome, by))
     if isinstance(outcome, ToolCall):
         shown = pipeline.on_tool_result(call, result)
@@ -132,6 +132,15 @@ def assert_voices_kept(before: Request, after: Request) -> None:
             assert any(message == m for m in left), message
 
 
+def assert_tools_kept(before: Request, after: Request) -> None:
+    """Tools stay in their order; a lever's own come behind them, under names of their own."""
+    names, every = [t.name for t in before.tools], {t.name for t in run_context().tools}
+    ours = [t.name for t in after.tools if t.name in every]
+    assert [n for n in names if n in ours] == ours
+    assert [t.name for t in after.tools][: len(ours)] == ours
+    assert len({t.name for t in after.tools}) == len(after.tools)
+
+
 def assert_lawful(configuration: Configuration, request: Request, reply: AssistantMessage) -> None:
     """All the laws at once, so that each drawn conversation serves them all."""
     before = msgspec.json.encode(request)
@@ -141,10 +150,7 @@ def assert_lawful(configuration: Configuration, request: Request, reply: Assista
         assert_rounds_kept(given_request, sent)
         assert_voices_kept(given_request, sent)
         assert sent.tools_allowed == given_request.tools_allowed
-        names = [t.name for t in given_request.tools]
-        assert [n for n in names if n in {t.name for t in sent.tools}] == [
-            t.name for t in sent.tools
-        ]
+        assert_tools_kept(given_request, sent)
     for asked in trail.asked:
         rounds(asked.messages)
     for call, outcome, by in trail.outcomes:
@@ -237,7 +243,7 @@ def test_all_off_passes_the_very_same_objects(request: Request) -> None:
     assert asyncio.run(pipeline.on_response(request, response)) is response
     for turn in turns(request.messages):
         for call, result in zip(turn.said.tool_calls, turn.shown, strict=True):
-            outcome, by = pipeline.on_tool_call(call)
+            outcome, by = asyncio.run(pipeline.on_tool_call(call))
             assert outcome is call
             assert by == "tool"
             assert pipeline.on_tool_result(call, result) is result

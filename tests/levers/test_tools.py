@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -56,14 +57,14 @@ class TestProjection:
 
     def test_tool_never_sees_the_argument(self, stage: Stage) -> None:
         call = order(fields=["status"])
-        made = stage.on_tool_call(call)
+        made = asyncio.run(stage.on_tool_call(call))
         assert isinstance(made, ToolCall)
         assert made.arguments == {"id": "7"}
         assert call.arguments == {"id": "7", "fields": ["status"]}
 
     def test_argument_of_another_tool_is_left_alone(self, stage: Stage) -> None:
         call = ToolCall("c1", "add", {"fields": ["a"]})
-        assert stage.on_tool_call(call) is call
+        assert asyncio.run(stage.on_tool_call(call)) is call
         result = ToolMessage("c1", "add", RECORD)
         assert stage.on_tool_result(call, result) is result
 
@@ -120,7 +121,7 @@ class TestProjection:
         stage = projection.LEVER.stage("on", replace(run_context(), tools=(own,), examples=()))
         assert (await stage.on_request(Request("m", (), (own,)))).tools == (own,)
         call = ToolCall("c1", "search", {"fields": "x"})
-        assert stage.on_tool_call(call) is call
+        assert await stage.on_tool_call(call) is call
         result = ToolMessage("c1", "search", RECORD)
         assert stage.on_tool_result(call, result) is result
 
@@ -207,9 +208,9 @@ class TestResultCache:
         assert made == ["open_box", "no_such_tool", "open_box"]
         stage = result_cache.LEVER.stage("on", run_context())
         unmarked = ToolCall("a", "add", {"a": 1})
-        assert stage.on_tool_call(unmarked) is unmarked
+        assert await stage.on_tool_call(unmarked) is unmarked
         stage.on_tool_result(unmarked, ToolMessage("a", "add", "1"))
-        assert stage.on_tool_call(unmarked) is unmarked
+        assert await stage.on_tool_call(unmarked) is unmarked
 
     async def test_errors_are_not_kept(self) -> None:
         made, run = await self._run(opens(8), opens(8))

@@ -60,7 +60,8 @@ async def test_usage_is_the_sum_of_what_the_model_reported() -> None:
 async def test_critical_path_is_the_chain_of_calls() -> None:
     run = await bench([opens(3), opens(4), says("red")]).run()
     tools_s = math.fsum(u.latency_s for s in run.steps for u in s.tool_uses)
-    assert run.critical_path_s == pytest.approx(3 * 0.5 + tools_s)
+    assert run.critical_path_s == pytest.approx(3 * 0.5 + tools_s, abs=0.05)
+    assert run.critical_path_s >= 3 * 0.5 + tools_s
     assert 0 < run.wall_s < 1.5, "the reported latency is not slept"
 
 

@@ -52,7 +52,7 @@ class Marks(Stage):
         message = AssistantMessage(response.message.text + self._letter)
         return msgspec.structs.replace(response, message=message)
 
-    def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
+    async def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
         marks = call.arguments.get("marks", "") + self._letter
         return msgspec.structs.replace(call, arguments={**call.arguments, "marks": marks})
 
@@ -62,7 +62,7 @@ class Marks(Stage):
 
 
 class Answers(Stage):
-    def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
+    async def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
         return ToolMessage(call.call_id, call.name, str(call.arguments.get("marks", "")))
 
 
@@ -82,15 +82,15 @@ async def test_requests_and_results_pass_down_responses_and_calls_pass_up() -> N
     assert [m.text for m in sent.messages if isinstance(m, UserMessage)] == ["a", "b", "c"]
     response = Response(AssistantMessage(""), Tokens(), 0.0)
     assert (await pipeline.on_response(sent, response)).message.text == "cba"
-    outcome, by = pipeline.on_tool_call(CALL)
+    outcome, by = await pipeline.on_tool_call(CALL)
     assert isinstance(outcome, ToolCall)
     assert (outcome.arguments["marks"], by) == ("cba", "tool")
     assert pipeline.on_tool_result(CALL, RESULT).text == "seenabc"
 
 
-def test_first_answer_on_the_way_up_wins_and_is_named() -> None:
+async def test_first_answer_on_the_way_up_wins_and_is_named() -> None:
     pipeline = Pipeline({"x.a": Marks("a"), "x.b": Answers(), "x.c": Marks("c")})
-    outcome, by = pipeline.on_tool_call(CALL)
+    outcome, by = await pipeline.on_tool_call(CALL)
     assert isinstance(outcome, ToolMessage)
     assert (outcome.text, by) == ("c", "x.b")
 

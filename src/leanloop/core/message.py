@@ -104,6 +104,8 @@ class Request(msgspec.Struct, frozen=True):
             forbidding calls keeps the prompt's prefix, and so the cache.
         max_output_tokens: Upper bound on what the model writes, inclusive.
         seed: For models that sample.
+        temperature: Of the sampling; the model's own setting when None.
+        effort: How much to reason, in the provider's own words; its default when empty.
     """
 
     model: str
@@ -112,6 +114,8 @@ class Request(msgspec.Struct, frozen=True):
     tools_allowed: bool = True
     max_output_tokens: int = 256
     seed: int = 0
+    temperature: float | None = None
+    effort: str = ""
 
 
 def with_messages(request: Request, messages: Iterable[Message]) -> Request:

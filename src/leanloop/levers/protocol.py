@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from leanloop.core.configuration import Setting
 from leanloop.core.domain import Domain
 from leanloop.core.message import Request, Response, ToolCall, ToolMessage, ToolSpec
-from leanloop.core.run import Step
+from leanloop.core.run import ModelCall, Step
 from leanloop.core.task import Example, Task
 
 
@@ -22,8 +23,11 @@ class Card:
         summary: What it does, in one sentence.
         domain: The settings it accepts besides ``off``.
         search: The settings that a search tries when the study names none.
-        acts_on: Hooks it uses: request, response, tool call, tool result, step.
+        acts_on: Hooks it uses: request, edit, response, calls, tool call, tool result, step.
         source: Where the idea comes from, with what its authors report.
+        needs: What it asks for beside the hooks: ``model`` when it queries one itself,
+            ``tools`` when it makes tool calls itself, ``prices`` when it goes by
+            dollars. A place that cannot give it cannot have the lever.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Card:
     search: tuple[Setting, ...]
     acts_on: tuple[str, ...]
     source: str
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,27 @@ class Complete(Protocol):
         """Send the request; ``purpose`` is the lever's name, for the record."""
 
 
+class MakeCalls(Protocol):
+    """Makes tool calls on a lever's behalf, all at once; they are the run's like any other.
+
+    They pass the hooks of every lever, and count as tool calls where a tool answers.
+    """
+
+    def __call__(self, calls: Sequence[ToolCall]) -> Awaitable[Sequence[ToolMessage]]:
+        """Their results, in the order of the calls; what fails is an error result."""
+
+
+async def no_calls(calls: Sequence[ToolCall]) -> Sequence[ToolMessage]:
+    """Refuses every call: for places where a lever cannot reach the tools."""
+    return [ToolMessage(c.call_id, c.name, "tools cannot be reached here", True) for c in calls]
+
+
+def no_price(call: ModelCall) -> Decimal | None:
+    """Knows no price."""
+    del call
+    return None
+
+
 @dataclass(frozen=True)
 class RunContext:
     """What a lever may know of the run that it is part of.
@@ -83,6 +109,9 @@ class RunContext:
         model: The study's name for the model in use when no lever says otherwise.
         complete: Queries a model.
         seed: The run's seed.
+        make_calls: Makes tool calls.
+        price: Dollars of a model call; None when they are unknown.
+        max_steps: Steps that no run may pass; None when there is no such limit.
     """
 
     task: Task
@@ -91,6 +120,9 @@ class RunContext:
     model: str
     complete: Complete
     seed: int = 0
+    make_calls: MakeCalls = no_calls
+    price: Callable[[ModelCall], Decimal | None] = no_price
+    max_steps: int | None = None
 
 
 class Stage:
@@ -105,12 +137,29 @@ class Stage:
         """Change what is sent. Must keep system and user text, and pairs of call and result."""
         return request
 
+    def on_edit(self, before: Request, after: Request) -> Request:
+        """Accept or undo what the levers before this one made of the request.
+
+        Args:
+            before: The request as it came to the pipeline.
+            after: As the levers before this one left it.
+        """
+        del before
+        return after
+
     async def on_response(self, request: Request, response: Response) -> Response:
         """Change what came back, or ask again."""
         del request
         return response
 
-    def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
+    def on_calls(self, calls: Sequence[ToolCall]) -> Sequence[Sequence[ToolCall]]:
+        """Group a response's calls: those of a group are made at once, groups one by one.
+
+        Every call must be in exactly one group, in the order in which they came.
+        """
+        return [[call] for call in calls]
+
+    async def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
         """Change a call before it is made, or answer it so that it is not made."""
         return call
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import ModelError, OutageError, SpentError
@@ -21,7 +22,7 @@ from leanloop.core.message import (
 )
 from leanloop.core.run import ModelCall, Run, RunKey, Status, Step, ToolUse
 from leanloop.core.task import Task
-from leanloop.levers.protocol import Answer, Lever, RunContext, Stop, Verdict
+from leanloop.levers.protocol import Answer, Lever, RunContext, Stop, Verdict, no_price
 from leanloop.loop.pipeline import Pipeline, build_pipeline
 from leanloop.models.protocol import Model
 from leanloop.suites.protocol import Environment, Suite
@@ -54,6 +55,7 @@ class Agent:
         default_model: The model that acts when no lever says otherwise.
         levers: Every lever that a configuration may set, in pipeline order.
         limits: What no run may pass.
+        price: Dollars of a model call, for levers that go by them; None when unknown.
     """
 
     suite: Suite
@@ -61,6 +63,7 @@ class Agent:
     default_model: str
     levers: Mapping[str, Lever]
     limits: Limits = field(default_factory=Limits)
+    price: Callable[[ModelCall], Decimal | None] = no_price
 
     @property
     def concurrency(self) -> int:
@@ -108,6 +111,7 @@ class Agent:
         environment = self.suite.open(task)
         try:
             meter = _Meter(self.models, record)
+            turn = _Turn(Pipeline({}), meter, environment, record)
             context = RunContext(
                 task=task,
                 tools=environment.tools,
@@ -115,9 +119,12 @@ class Agent:
                 model=self.default_model,
                 complete=meter.complete,
                 seed=seed,
+                make_calls=turn.make_calls,
+                price=self.price,
+                max_steps=self.limits.max_steps,
             )
-            pipeline = build_pipeline(configuration, context, self.levers)
-            await self._loop(_Turn(pipeline, meter, environment, record), task, seed)
+            turn.pipeline = build_pipeline(configuration, context, self.levers)
+            await self._loop(turn, task, seed)
             return environment.verify(record.answer)
         finally:
             environment.close()
@@ -169,19 +176,35 @@ class _Turn:
             reason = "cut off" if response.truncated else ""
             self.record.end(Status.FINISHED, reason)
             return True
-        history.extend([await self._call(call) for call in message.tool_calls])
+        for group in self.pipeline.on_calls(message.tool_calls):
+            history.extend(await self.make_calls(group))
         return False
 
-    async def _call(self, call: ToolCall) -> ToolMessage:
+    async def make_calls(self, calls: Sequence[ToolCall]) -> list[ToolMessage]:
+        """Make calls at once; the longest of them is what the run has to wait for."""
+        before, start = self.record.critical_path_s, time.perf_counter()
+        if len(calls) == 1:
+            made = [await self._call(calls[0])]
+        else:
+            made = await asyncio.gather(*map(self._call, calls))
+        # What a lever did to answer a call, queries included, has been counted by itself.
+        waited = time.perf_counter() - start
+        self.record.critical_path_s = max(self.record.critical_path_s, before + waited)
+        self.record.uses += [use for use, _ in made]
+        return [result for _, result in made]
+
+    async def _call(self, call: ToolCall) -> tuple[ToolUse, ToolMessage]:
         start = time.perf_counter()
-        outcome, answered_by = self.pipeline.on_tool_call(call)
+        outcome, answered_by = await self.pipeline.on_tool_call(call)
         if isinstance(outcome, ToolCall):
             result = await self._make(outcome)
             result = self.pipeline.on_tool_result(call, result)
         else:
             result = outcome
-        self.record.tool(call, result, answered_by, time.perf_counter() - start)
-        return result
+        arguments = json.dumps(call.arguments, ensure_ascii=False)
+        latency_s = time.perf_counter() - start
+        use = ToolUse(call.name, arguments, latency_s, answered_by, result.is_error, result.text)
+        return use, result
 
     async def _make(self, call: ToolCall) -> ToolMessage:
         try:
@@ -232,11 +255,6 @@ class _Record:
     def model(self, call: ModelCall) -> None:
         self.calls.append(call)
         self.critical_path_s += call.latency_s
-
-    def tool(self, call: ToolCall, result: ToolMessage, by: str, latency_s: float) -> None:
-        arguments = json.dumps(call.arguments, ensure_ascii=False)
-        self.uses.append(ToolUse(call.name, arguments, latency_s, by, result.is_error, result.text))
-        self.critical_path_s += latency_s
 
     def close_step(self) -> Step:
         step = Step(tuple(self.calls), tuple(self.uses), self.text)

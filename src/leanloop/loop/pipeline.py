@@ -22,16 +22,18 @@ class Pipeline:
     def __init__(self, stages: Mapping[str, Stage]) -> None:
         self._names = {id(stage): name for name, stage in stages.items()}
         every = list(stages.values())
-        self._down = _overriding(every, "on_request")
+        self._down = _overriding(every, "on_request", "on_edit")
         self._up = _overriding(every[::-1], "on_response")
+        self._groups = _overriding(every, "on_calls")
         self._calls = _overriding(every[::-1], "on_tool_call")
         self._results = _overriding(every, "on_tool_result")
         self._steps = _overriding(every, "after_step")
 
     async def on_request(self, request: Request) -> Request:
         """The request as it is sent."""
+        before = request
         for stage in self._down:
-            request = await stage.on_request(request)
+            request = stage.on_edit(before, await stage.on_request(request))
         return request
 
     async def on_response(self, request: Request, response: Response) -> Response:
@@ -40,10 +42,16 @@ class Pipeline:
             response = await stage.on_response(request, response)
         return response
 
-    def on_tool_call(self, call: ToolCall) -> tuple[ToolCall | ToolMessage, str]:
+    def on_calls(self, calls: Sequence[ToolCall]) -> Sequence[Sequence[ToolCall]]:
+        """The calls in groups that are made at once: by the first lever that groups them."""
+        for stage in self._groups:
+            return stage.on_calls(calls)
+        return [[call] for call in calls]
+
+    async def on_tool_call(self, call: ToolCall) -> tuple[ToolCall | ToolMessage, str]:
         """The call as it is made, or its answer; and who answered."""
         for stage in self._calls:
-            outcome = stage.on_tool_call(call)
+            outcome = await stage.on_tool_call(call)
             if isinstance(outcome, ToolMessage):
                 return outcome, self._names[id(stage)]
             call = outcome
@@ -80,5 +88,5 @@ def build_pipeline(
     )
 
 
-def _overriding(stages: Sequence[Stage], hook: str) -> list[Stage]:
-    return [s for s in stages if getattr(type(s), hook) is not getattr(Stage, hook)]
+def _overriding(stages: Sequence[Stage], *hooks: str) -> list[Stage]:
+    return [s for s in stages if any(getattr(type(s), h) is not getattr(Stage, h) for h in hooks)]

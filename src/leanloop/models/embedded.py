@@ -57,9 +57,10 @@ class EmbeddedModel:
     """A GGUF file, run by llama.cpp in this process.
 
     Tool calls are forced into shape by a grammar made from the tools' own
-    schemas. Output is greedy. llama.cpp keeps the last conversation, so a
-    prompt that starts as the one before is not computed again; how much was
-    reused is reported by llama.cpp, not guessed, and is the cache-read class.
+    schemas. Output is greedy unless a temperature is asked for. llama.cpp keeps
+    the last conversation, so a prompt that starts as the one before is not
+    computed again; how much was reused is reported by llama.cpp, not guessed, and
+    is the cache-read class.
 
     One request is computed at a time: on two cores four parallel slots gave a
     tenth more tokens a second, while every latency then measured the neighbours
@@ -170,7 +171,7 @@ def completion_body(request: Request) -> dict[str, Any]:
     return {
         "prompt": transcript(request),
         "n_predict": request.max_output_tokens,
-        "temperature": 0.0,
+        "temperature": request.temperature or 0.0,
         "seed": request.seed,
         "cache_prompt": True,
         "json_schema": schema,
@@ -182,7 +183,7 @@ def chat_body(request: Request) -> dict[str, Any]:
     return {
         "messages": [_chat_message(m) for m in request.messages],
         "max_tokens": request.max_output_tokens,
-        "temperature": 0.0,
+        "temperature": request.temperature or 0.0,
         "seed": request.seed,
         "cache_prompt": True,
     }

@@ -124,8 +124,11 @@ class OpenAICompatible:
                 body["tool_choice"] = "none"
         if not official:
             body["seed"] = request.seed
-        if self._temperature is not None:
-            body["temperature"] = self._temperature
+        temperature = self._temperature if request.temperature is None else request.temperature
+        if temperature is not None:
+            body["temperature"] = temperature
+        if request.effort:
+            body["reasoning_effort"] = request.effort
         return body
 
 

@@ -48,7 +48,7 @@ class Projection(Stage):
         messages = tuple(self._example(m) for m in request.messages)
         return msgspec.structs.replace(with_messages(request, messages), tools=tools)
 
-    def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
+    async def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
         """Take the argument away before the tool is called."""
         if call.name not in self._with_fields or FIELDS not in call.arguments:
             return call

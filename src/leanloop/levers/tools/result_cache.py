@@ -31,7 +31,7 @@ class ResultCache(Stage):
         self._read_only = read_only
         self._results: dict[str, ToolMessage] = {}
 
-    def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
+    async def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
         """Answer from memory where that is safe."""
         if call.name not in self._read_only:
             self._results.clear()
