@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 
 from leanloop.core.errors import BadInputError
@@ -23,3 +26,19 @@ def test_write_ahead_log_is_on(tmp_path):
 def test_a_folder_is_no_store(tmp_path):
     with pytest.raises(BadInputError, match="not a store"):
         SqlStore(tmp_path)
+
+
+def test_programs_that_come_first_at_once_all_open_it(tmp_path):
+    at_once = Barrier(4)
+
+    def first(folder):
+        at_once.wait()
+        store = SqlStore(folder / "s.sqlite")
+        found = store.studies()
+        store.close()
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        for i in range(20):
+            folder = tmp_path / str(i)
+            assert list(pool.map(first, [folder] * 4)) == [[]] * 4

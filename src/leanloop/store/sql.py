@@ -19,6 +19,8 @@ from leanloop.store.lease import Lease, is_gone
 from leanloop.store.protocol import Paid, StudyRecord
 from leanloop.store.tables import LEASES, METADATA, PAYMENTS, RESULTS, RUNS, STUDIES
 
+TRIES = 20
+"""Tries to make the tables while another program does."""
 NANO = 10**9
 """Payments are kept in billionths of a dollar: both databases add whole numbers exactly."""
 
@@ -195,11 +197,25 @@ class SqlStore:
         self._engine.dispose()
 
     def _set_up_tables(self) -> None:
-        try:
-            METADATA.create_all(self._engine)
-        except sa.exc.DatabaseError:
-            # Another program may have made them between our look and our attempt.
-            METADATA.create_all(self._engine)
+        for attempt in range(TRIES):
+            try:
+                self._make_tables()
+            except sa.exc.DatabaseError:
+                # Another program may be making them in this moment.
+                if attempt + 1 == TRIES:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    def _make_tables(self) -> None:
+        with self._engine.begin() as connection:
+            missing = set(METADATA.tables) - set(sa.inspect(connection).get_table_names())
+            for table in METADATA.sorted_tables:
+                if table.name in missing:
+                    connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                    for index in table.indexes:
+                        connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
     def _insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - a type for each database
         """An insert that may name what to do when the row is there already."""
@@ -279,8 +295,8 @@ def _engine(place: Path | str) -> sa.Engine:
 
 def _set_up(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own types
     cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=10000")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA busy_timeout=10000")
     cursor.close()
