@@ -46,7 +46,7 @@ RUNS = Path(__file__).parents[2] / "shared" / "data" / "complexity-trap" / "runs
 OBJECTIVES = {"success": "max", "usd": "min"}
 NAME = "configuration"
 WANTED = 0.95
-BUDGETS = tuple(round(100 * 2 ** (k / 2)) for k in range(24))
+BUDGETS = (100, 200, 400, 600, 800, 1000, 1600, 2400, 3200, 4800, 6400, 9600, 12800)
 """Caps on leanloop's runs that are tried."""
 PILOT = 20
 """Repetitions after which a peer's sizes are given up unless they may yet be good enough."""
@@ -139,10 +139,10 @@ class Raced:
 
 
 class _Contest:
-    """One race, looked at whenever a cap would have ended it."""
+    """One race: to where it stops by itself, or looked at whenever a cap would have ended it."""
 
-    def __init__(self, space: Space, seed: int) -> None:
-        self.space, self.seed = space, seed
+    def __init__(self, space: Space, seed: int, *, capped: bool) -> None:
+        self.space, self.seed, self.capped = space, seed, capped
         self.lookup = Lookup(space, self._pass)
         whole = self.lookup.configurations
         named = not space.codes.shape[1]
@@ -156,7 +156,7 @@ class _Contest:
             self.universe,
             SearchPlan(block=8),
             question,
-            lambda _jobs: None,
+            self._refuse,
         )
         self.looks: list[tuple[bool, int]] = []
         self.looking_s = 0.0
@@ -179,8 +179,15 @@ class _Contest:
         members = [self.lookup.place[c] for c in self.race.standing().members]
         return self.space.right(np.array(members, dtype=np.intp))
 
+    def _refuse(self, jobs: Jobs) -> str | None:
+        runs = self.lookup.used + sum(len(tasks) for _, tasks in jobs)
+        if not self.capped or runs <= BUDGETS[-1]:
+            return None
+        self._pass(runs)
+        return "the last cap is reached"
+
     def _pass(self, runs: int) -> None:
-        while len(self.looks) < len(BUDGETS) and BUDGETS[len(self.looks)] < runs:
+        while self.capped and len(self.looks) < len(BUDGETS) and BUDGETS[len(self.looks)] < runs:
             start = time.perf_counter()
             known = self.looks[-1] if self.looks else (False, 0)
             seen = self.lookup.used > known[1]
@@ -188,8 +195,8 @@ class _Contest:
             self.looking_s += time.perf_counter() - start
 
 
-def _one_race(make: Callable[[int], Space], seed: int) -> Raced:
-    return _Contest(make(seed), seed).run()
+def _one_race(make: Callable[[int], Space], capped: bool, seed: int) -> Raced:
+    return _Contest(make(seed), seed, capped=capped).run()
 
 
 def _one_peer(
@@ -213,15 +220,24 @@ def _summary(name: str, sizes: str, right: Sequence[bool], runs: Sequence[int]) 
     return Made(name, sizes, len(right), share, low, high, middle, most)
 
 
-def of_leanloop(make: Callable[[int], Space], reps: int, pool: ProcessPoolExecutor) -> list[Made]:
-    """leanloop's own rows: where it stops by itself, and under the least cap that is enough."""
-    rows = list(pool.map(partial(_one_race, make), range(reps)))
+def of_leanloop(
+    make: Callable[[int], Space], reps: tuple[int, int], pool: ProcessPoolExecutor
+) -> list[Made]:
+    """leanloop's own rows: where it stops by itself, and under the least cap that is enough.
+
+    Args:
+        make: The space of a seed.
+        reps: Repetitions of each.
+        pool: Where they are made.
+    """
+    rows = list(pool.map(partial(_one_race, make, False), range(reps[0])))
     found = asdict(_summary("leanloop", "", [r.right for r in rows], [r.runs for r in rows]))
     each = [r.elapsed_s / r.runs * 1e3 for r in rows]
     found |= {
         "no_help": float(np.mean([r.nothing for r in rows])),
         "overhead_ms": float(np.median(each)),
     }
+    rows = list(pool.map(partial(_one_race, make, True), range(reps[1])))
     capped = [
         _summary("leanloop", f"{cap} runs", [r.capped[k] for r in rows], [r.used[k] for r in rows])
         for k, cap in enumerate(BUDGETS)
@@ -324,6 +340,7 @@ def main() -> None:
     """Print a table for each space; figures as JSON where asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reps", type=int, default=200)
+    parser.add_argument("--stop-reps", type=int, help="Of leanloop's own stop, if fewer.")
     parser.add_argument("--space", default="", help="Part of a space's name.")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only-leanloop", action="store_true")
@@ -335,7 +352,7 @@ def main() -> None:
         for name, make in spaces(given.recorded).items():
             if given.space not in name:
                 continue
-            rows = of_leanloop(make, given.reps, pool)
+            rows = of_leanloop(make, (given.stop_reps or given.reps, given.reps), pool)
             rows += [] if given.only_leanloop else of_peers(make, given.reps, pool)
             every[name] = [asdict(r) for r in rows]
             print(table(name, rows) + "\n", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from leanloop.core.configuration import Configuration
 from leanloop.core.errors import SpentError
 from leanloop.core.task import Split, Task
 from leanloop.pricing.cost import PriceBook
+from leanloop.search.constraints import Constraints, read_constraint
 from leanloop.search.propose import OptunaProposer
 from leanloop.search.protocol import Jobs
 from leanloop.search.question import Question
@@ -167,3 +169,44 @@ async def test_the_same_seed_buys_the_same_runs():
     await one.go()
     await other.go()
     assert one.ran == other.ran
+
+
+def bound(text: str) -> Constraints:
+    return Constraints([read_constraint(text, "constraints")], Configuration())
+
+
+async def test_one_that_breaks_a_constraint_leaves_and_beats_nobody():
+    # ``c`` solves everything at a price that is not allowed.
+    def truth(configuration: Configuration) -> tuple[float, float]:
+        success, cost = helped(configuration)
+        return success + 0.3 * ("c" in configuration), cost
+
+    made = Made(truth, constraints=bound("usd <= baseline * 1.2"))
+    race = await made.go()
+    broken = {d.configuration for d in race.dropped if d.breaks}
+    assert Configuration({"c": "on"}) in broken
+    assert all(d.breaks == "usd <= baseline * 1.2" for d in race.dropped if d.breaks)
+    assert all("c" not in member or "b" in member for member in race.standing().members)
+    assert Configuration({"a": "on", "b": "on"}) in race.standing().members
+
+
+async def test_the_cheapest_that_still_does_its_job_needs_no_second_objective():
+    def truth(configuration: Configuration) -> tuple[float, float]:
+        return 0.8 - 0.3 * ("b" in configuration), 1.0 - 0.3 * len(configuration)
+
+    made = Made(truth, constraints=bound("success >= baseline - 0.1"))
+    made.race.question = replace(made.race.question, directions={"usd": "min"})
+    race = await made.go()
+    assert race.standing().members == (Configuration({"a": "on", "c": "on"}),)
+
+
+async def test_one_that_is_beaten_in_the_middle_of_a_round_is_spared_the_rest():
+    made = Made(helped, {"block": 8})
+    # A round as large as they come; without waves it would be made whole.
+    jobs = [(c, TASKS[:800]) for c in made.race.universe.all]
+    for configuration in made.race.universe.all:
+        made.race.alive.append(configuration)
+        made.race._given[configuration] = 0
+    await made.race._bring_up(jobs)
+    assert made.ran[Configuration()] == 800
+    assert made.ran[Configuration({"c": "on"})] < 800

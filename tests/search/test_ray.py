@@ -57,7 +57,7 @@ def workers() -> list[int]:
             title = (entry / "cmdline").read_bytes()
         except OSError:
             continue
-        if title.startswith((b"ray::leanloop run", b"ray::_make")):
+        if title.startswith(b"ray::Maker"):
             found.append(int(entry.name))
     return found
 

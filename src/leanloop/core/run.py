@@ -132,7 +132,7 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
         status: How it ended.
         success: 0 to 1 by the verifier; None only for an outage.
         steps: In order.
-        wall_s: Wall seconds.
+        wall_s: Wall seconds, without waits in this process for a model's turn.
         critical_path_s: Seconds of the longest chain of dependent calls.
         started_at: Unix seconds.
         answer: The agent's answer, None when it gave none.

@@ -96,7 +96,7 @@ class Agent:
             status=record.status,
             success=success,
             steps=tuple(record.steps),
-            wall_s=time.perf_counter() - start,
+            wall_s=record.wall_s(time.perf_counter() - start),
             critical_path_s=record.critical_path_s,
             started_at=started_at,
             answer=record.answer,
@@ -224,8 +224,9 @@ class _Meter:
         model = self.models.get(request.model)
         if model is None:
             raise ModelError(f"no model named {request.model!r} in the study")
-        started_at = time.time()
+        started_at, start = time.time(), time.perf_counter()
         response = await model.complete(request)
+        self.record.queued_s += max(time.perf_counter() - start - response.latency_s, 0.0)
         self.record.model(
             ModelCall(
                 model=request.model,
@@ -251,6 +252,11 @@ class _Record:
     reason: str = ""
     answer: str | None = None
     critical_path_s: float = 0.0
+    queued_s: float = 0.0
+
+    def wall_s(self, passed_s: float) -> float:
+        """Wall seconds without what was waited in this process for a model's turn."""
+        return max(passed_s - self.queued_s, min(passed_s, self.critical_path_s))
 
     def model(self, call: ModelCall) -> None:
         self.calls.append(call)

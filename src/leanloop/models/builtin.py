@@ -17,6 +17,11 @@ from leanloop.models.protocol import Model
 from leanloop.models.scripted import ScriptedModel
 from leanloop.models.weights import KNOWN, Progress, obtain
 
+HOSTED = ("openai", "anthropic")
+"""Providers whose models answer elsewhere."""
+HOSTED_AT_ONCE = 8
+"""Requests under way at once at a hosted model whose study names no other number."""
+
 
 class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One model of a study, as its TOML file says it.
@@ -30,7 +35,12 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         price: Dollars a million tokens: ``input``, ``output``, and perhaps
             ``cache_read`` and ``cache_write``. List prices when None.
         context_tokens: For ``embedded``: the longest conversation.
-        concurrency: Requests under way at once; the kind's own default when None.
+        concurrency: Requests under way at once, where the model is not embedded; models
+            of one provider, address and key share the least that any of them names. When
+            None, 8 of a hosted model and 1 of a scripted one.
+        requests_per_minute: For ``openai`` and ``anthropic``; None for no bound but
+            the provider's own.
+        tokens_per_minute: The same for input and output tokens.
         timeout_s: Seconds of silence before a hosted model's try is given up.
         delay_s: For ``scripted``: seconds before each answer.
     """
@@ -42,9 +52,22 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     api_key_env: str | None = None
     price: dict[str, Decimal] | None = None
     context_tokens: int = 8192
-    concurrency: int = 8
+    concurrency: int | None = None
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
     timeout_s: float = 120.0
     delay_s: float = 0.0
+
+    @property
+    def requests_at_once(self) -> int:
+        """``concurrency``, or what it is when that is None."""
+        usual = HOSTED_AT_ONCE if self.provider in HOSTED else 1
+        return self.concurrency or usual
+
+    @property
+    def place(self) -> tuple[str | None, ...]:
+        """What tells providers apart: kind, address and key."""
+        return self.provider, self.base_url, self.api_key_env
 
 
 def build_model(alias: str, spec: ModelSpec, progress: Progress | None = None) -> Model:
@@ -82,7 +105,7 @@ def _endpoint(alias: str, spec: ModelSpec, default_variable: str) -> Endpoint:
         raise BadInputError(
             f"models.{alias}.api_key_env", f"the environment variable {variable} is not set"
         )
-    return Endpoint(key, spec.base_url, spec.concurrency, spec.timeout_s)
+    return Endpoint(key, spec.base_url, spec.requests_at_once, spec.timeout_s)
 
 
 def _openai(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
@@ -102,7 +125,9 @@ def _anthropic(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
 def _scripted(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
     del progress
     script = load_object(spec.name, f"models.{alias}.name")
-    return ScriptedModel(script, name=spec.name, delay_s=spec.delay_s)
+    return ScriptedModel(
+        script, name=spec.name, delay_s=spec.delay_s, concurrency=spec.requests_at_once
+    )
 
 
 BUILT_IN: dict[str, Callable[[str, ModelSpec, Progress | None], Model]] = {

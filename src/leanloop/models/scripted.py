@@ -32,6 +32,8 @@ class ScriptedModel:
         name: The name in records, ``scripted:NAME``.
         latency_s: The latency that is reported; the time that really passed when None.
         delay_s: Seconds to sleep before each answer.
+        concurrency: Requests under way at once; with more than one, which request came
+            before, and so what is cached, is chance.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class ScriptedModel:
         name: str = "model",
         latency_s: float | None = None,
         delay_s: float = 0.0,
+        concurrency: int = 1,
     ) -> None:
         self._answer = script if callable(script) else _in_order(script)
         self._name = name
         self._latency_s = latency_s
         self._delay_s = delay_s
+        self._concurrency = concurrency
         self._previous: tuple[ToolSpec | Message, ...] = ()
         self.requests: list[Request] = []
         """What it was sent, oldest first."""
@@ -57,8 +61,8 @@ class ScriptedModel:
 
     @property
     def concurrency(self) -> int:
-        """One at a time: which request came before decides what is cached."""
-        return 1
+        """As it was set up."""
+        return self._concurrency
 
     async def complete(self, request: Request) -> Response:
         """Give the next answer.

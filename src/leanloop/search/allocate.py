@@ -190,3 +190,12 @@ class MembershipAllocator:
 
 def _runs(values: Floats) -> int:
     return int((~np.isnan(values)).any(axis=-1).sum())
+
+
+@dataclass
+class UniformAllocator(MembershipAllocator):
+    """Gives everyone the next block: the plain way, to compare with; it stops as well."""
+
+    def _share(self, worth: Floats, open_: Bools, runs: int) -> tuple[tuple[int, int], ...]:
+        del worth, runs
+        return tuple((int(i), self.block) for i in np.flatnonzero(open_))

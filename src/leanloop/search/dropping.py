@@ -22,16 +22,18 @@ class Dropped:
 
     Args:
         configuration: It.
-        rival: The one that beats it.
+        rival: The one that beats it; None where it breaks a constraint.
         probability: Posterior probability that the rival is worse by no more than the
-            margin on any objective.
-        n: Tasks that both were run on.
+            margin on any objective; None where there is none.
+        n: Tasks that both were run on, or that it was run on.
+        breaks: The constraint that it breaks, as the user wrote it; empty for none.
     """
 
     configuration: Configuration
-    rival: Configuration
-    probability: float
+    rival: Configuration | None
+    probability: float | None
     n: int
+    breaks: str = ""
 
 
 @dataclass(frozen=True)

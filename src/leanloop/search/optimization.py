@@ -11,28 +11,33 @@ from leanloop.core.configuration import Configuration, Setting
 from leanloop.core.run import Run
 from leanloop.core.task import Split, Task
 from leanloop.pricing.cost import PriceBook
+from leanloop.search.builtin import PROPOSERS
+from leanloop.search.constraints import Constraints, read_constraint
 from leanloop.search.dropping import Dropped
 from leanloop.search.holdout import Holdout
 from leanloop.search.ledger import Ledger
-from leanloop.search.propose import OptunaProposer
-from leanloop.search.protocol import Jobs, Observer, Proposer
+from leanloop.search.protocol import Jobs, Observer
 from leanloop.search.question import Question
 from leanloop.search.race import FEWEST, Race, Standing
 from leanloop.search.recommend import break_even, by_cost_per_solved, recommend
 from leanloop.search.recorded import NAME, RECORDED_EVIDENCE, RecordedOnly, RecordedRuns
 from leanloop.search.result import (
     DroppedMember,
+    Figures,
     LeverEffect,
     Member,
+    Optimism,
     Result,
     Rule,
     figures,
+    optimism,
     settings_of,
     verdict,
 )
 from leanloop.search.runtable import RunTable
 from leanloop.search.spec import StudySpec
 from leanloop.search.steps import cost_by_step
+from leanloop.search.transfer import TransferProposer
 from leanloop.search.universe import Universe
 
 EVIDENCE = {
@@ -79,11 +84,13 @@ class Optimization:
         study: It.
         ledger: Makes the runs.
         observer: Watches.
+        earlier: Configurations to look at first; those outside the space are left out.
     """
 
     study: Subject
     ledger: Ledger
     observer: Observer
+    earlier: Sequence[Configuration] = ()
 
     def __post_init__(self) -> None:
         study, spec = self.study, self.study.spec
@@ -104,6 +111,8 @@ class Optimization:
             self.baseline,
             self.references,
         )
+        every = [read_constraint(text, "constraints") for text in spec.constraints]
+        self.constraints = Constraints(every, self.baseline) if every else None
         costs = [name for name in spec.objectives if name != "success"]
         self.rule = Rule(spec.margin, costs[0] if costs else "usd")
         self.universe = self._universe()
@@ -120,12 +129,18 @@ class Optimization:
         return self._result(standing, finalists)
 
     async def _race(self) -> None:
-        space, objectives = self.study.space(), self.spec.objectives
-        proposer: Proposer = OptunaProposer(space, self.baseline, objectives, self.spec.seed)
+        make = PROPOSERS[self.spec.plan.propose]
+        proposer = make(self.universe, self.spec.objectives, self.spec.seed)
         if self.study.recorded is not None:
             for note in self.study.recorded.notes:
                 self.observer.note(note)
             proposer = RecordedOnly(proposer, self.study.recorded.has)
+        if self.earlier:
+            inside = [c for c in self.earlier if self.universe.has(c)]
+            self.observer.note(
+                f"{len(inside)} configurations of study {self.spec.plan.transfer!r} come first"
+            )
+            proposer = TransferProposer(proposer, inside)
         await self.contest.run(proposer, self.search_tasks, self._opening())
         self.observer.note(f"search ended: {self.contest.stopped_because}")
 
@@ -155,6 +170,7 @@ class Optimization:
             currency if budget.max_usd is None else "usd",
             None if self.study.recorded is None else known,
             spec.seed,
+            self.constraints,
         )
 
     async def _make(self, jobs: Jobs) -> None:
@@ -176,7 +192,10 @@ class Optimization:
         return every[:count] if self.study.recorded is None else every
 
     def _ranked(self, some: Iterable[Configuration]) -> list[Configuration]:
-        return by_cost_per_solved(self.table, some, self.baseline, self.rule)
+        ranked = by_cost_per_solved(self.table, some, self.baseline, self.rule)
+        if self.constraints is None:
+            return ranked
+        return [c for c in ranked if self.constraints.looks_kept(self.table, c)]
 
     def _result(self, standing: Standing, finalists: Sequence[Configuration]) -> Result:
         on = standing.members
@@ -210,24 +229,39 @@ class Optimization:
             others=tuple(members[c] for c in alive),
             p_wrong=standing.wrong,
             p_helps=standing.helps,
+            constraints=self.spec.constraints,
         )
 
     def _member(self, configuration: Configuration, standing: Standing) -> Member:
         ran = bool(self.fresh.count(configuration))
         other = configuration != self.baseline
+        table = self.fresh if ran else self.table
+        search = figures(self.table, configuration)
+        holdout = figures(self.fresh, configuration) if ran else None
         chance = standing.chances.get(configuration)
         return Member(
             id=configuration.id,
             settings=settings_of(configuration),
             p_frontier=None if chance is None or math.isnan(chance) else chance,
-            search=figures(self.table, configuration),
-            holdout=figures(self.fresh, configuration) if ran else None,
+            search=search,
+            holdout=holdout,
             verdict=verdict(self.fresh, self.baseline, configuration, self.rule)
             if ran and other
             else None,
             search_verdict=verdict(self.table, self.baseline, configuration, self.rule)
             if other
             else None,
+            constraints=()
+            if self.constraints is None
+            else self.constraints.check(table, configuration, "holdout" if ran else "search"),
+            optimism=None if holdout is None else self._optimism(search, holdout),
+        )
+
+    def _optimism(self, search: Figures, holdout: Figures) -> Optimism | None:
+        fresh = self.fresh.count(self.baseline)
+        after = figures(self.fresh, self.baseline) if fresh else None
+        return optimism(
+            search, holdout, (figures(self.table, self.baseline), after), self.rule.cost
         )
 
     def _effects(self) -> Iterable[LeverEffect]:
@@ -248,6 +282,7 @@ class Optimization:
 
 def _dropped(dropped: Dropped) -> DroppedMember:
     settings = settings_of(dropped.configuration)
+    rival = None if dropped.rival is None else dropped.rival.id
     return DroppedMember(
-        dropped.configuration.id, settings, dropped.rival.id, dropped.probability, dropped.n
+        dropped.configuration.id, settings, rival, dropped.probability, dropped.n, dropped.breaks
     )

@@ -9,6 +9,9 @@ from typing import Protocol
 from leanloop.core.configuration import Configuration
 from leanloop.core.run import Run
 from leanloop.core.task import Task
+from leanloop.search.allocate import Allocation
+from leanloop.stats.frontier import Bools
+from leanloop.stats.resampling import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,33 @@ class Runner(Protocol):
 
     async def run(self, configuration: Configuration, task: Task) -> Run:
         """One configuration on one task."""
+
+
+class Allocator(Protocol):
+    """Says whose runs to buy next, and when there is nothing left to ask."""
+
+    def next(
+        self, seen: Ints, values: Floats, open_: Bools, weights: Floats | None = None
+    ) -> Allocation:
+        """What to do next.
+
+        Args:
+            seen: Configurations that have runs.
+            values: Theirs, shape (seen, tasks, objectives), costs as they are; NaN
+                where there is no run or a cost is unknown.
+            open_: Which configurations can be given runs, shape (configurations,).
+            weights: What a run of each configuration costs, in the currency of the
+                budget, shape (configurations,); all alike when None.
+        """
+
+    def judge(self, seen: Ints, values: Floats, draws: int = 2000) -> Allocation:
+        """The frontier as it stands, among configurations that have runs.
+
+        Args:
+            seen: As in ``next``; all configurations.
+            values: As in ``next``.
+            draws: Of the posterior.
+        """
 
 
 class Observer(Protocol):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leanloop.search.allocate import Goal
+from leanloop.search.constraints import Constraints
 
 LEAST = 0.001
 """Zone of indifference where the user named none: equal means are never shown to be equal."""
@@ -24,6 +25,7 @@ class Question:
         tasks: Tasks that there are in all, where their means are what is asked
             about; None where tasks are a sample of those that will come.
         seed: Of every draw.
+        constraints: What a configuration must keep to.
     """
 
     directions: Mapping[str, str]
@@ -31,6 +33,7 @@ class Question:
     currency: str = "runs"
     tasks: int | None = None
     seed: int = 0
+    constraints: Constraints | None = None
 
     def goal(self, name: str) -> Goal:
         """An objective as the allocator takes it."""

@@ -10,9 +10,10 @@ import numpy as np
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import SpentError
 from leanloop.core.task import Task
-from leanloop.search.allocate import Allocation, MembershipAllocator
+from leanloop.search.allocate import Allocation
+from leanloop.search.builtin import ALLOCATORS
 from leanloop.search.dropping import Dropped, Rivalry
-from leanloop.search.protocol import Jobs, Proposer
+from leanloop.search.protocol import Allocator, Jobs, Proposer
 from leanloop.search.question import Question
 from leanloop.search.runtable import COLUMNS, RunTable
 from leanloop.search.spec import SearchPlan
@@ -21,6 +22,8 @@ from leanloop.stats.resampling import Floats, Ints
 
 FEWEST = 24
 """Configurations to begin with, where there are as many and the budget allows it."""
+WAVES = 4
+"""Parts of a round: one that is shown beaten in an earlier part is spared the later ones."""
 BATCH = 4
 """New configurations a round, where the space is too large to be looked at whole."""
 
@@ -53,8 +56,8 @@ class Race:
     what they cost, and gives these their next tasks; every configuration goes through
     the tasks in the same order, so any two share the first ones. One is dropped when a
     rival is shown to beat it, by confidence sequences that hold at every look, the
-    level of the whole study shared out over all pairs that there may be. The baseline
-    is never dropped.
+    level of the whole study shared out over all pairs that there may be; or when it is
+    shown to break a constraint. The baseline is never dropped.
 
     Args:
         make: Makes runs and puts them into the table.
@@ -75,7 +78,7 @@ class Race:
     dropped: list[Dropped] = field(default_factory=list)
     stopped_because: str = ""
     _given: dict[Configuration, int] = field(default_factory=dict)
-    _allocator: MembershipAllocator | None = None
+    _allocator: Allocator | None = None
     _among: list[Configuration] = field(default_factory=list)
     _asked: list[str] = field(default_factory=list)
 
@@ -97,10 +100,12 @@ class Race:
             self.stopped_because = str(error)
 
     def standing(self) -> Standing:
-        """What to call the frontier, of the configurations that were run."""
-        tried = self._tried()
+        """What to call the frontier: of those that were run, the ones that keep to all."""
+        tried = [c for c in self._tried() if self._looks_kept(c)]
         goals = self._known_goals(tried)
-        if not tried or len(goals) < len(self.question.directions):
+        if not tried:
+            return Standing((), {}, None, None)
+        if len(goals) < len(self.question.directions):
             return Standing(tuple(self.alive), dict.fromkeys(tried), None, None)
         judge = self._new_allocator(tried, goals)
         values = self._values(tried, goals)
@@ -111,11 +116,22 @@ class Race:
             chances[tried[i]] = chance
         members = [tried[i] for i in found.members.tolist()]
         members.sort(key=lambda c: -(chances[c] or 0.0))
-        return Standing(tuple(members), chances, found.wrong, judged.helps)
+        # Without the baseline among them, nothing was asked of it.
+        helps = judged.helps if tried[0] == self.universe.baseline else None
+        return Standing(tuple(members), chances, found.wrong, helps)
 
     def _tried(self) -> list[Configuration]:
-        """Configurations that have a run to go by, the baseline first."""
-        return [c for c in self._given if self.table.count(c)]
+        """Configurations that have a run to go by, the baseline first; none that breaks a bound."""
+        out = self._breaking()
+        return [c for c in self._given if self.table.count(c) and c not in out]
+
+    def _breaking(self) -> set[Configuration]:
+        """Those that are shown to break a constraint: neither candidates nor rivals."""
+        return {d.configuration for d in self.dropped if d.breaks}
+
+    def _looks_kept(self, configuration: Configuration) -> bool:
+        constraints = self.question.constraints
+        return constraints is None or constraints.looks_kept(self.table, configuration)
 
     def _cap(self) -> int:
         """Configurations that may be tried at most."""
@@ -168,7 +184,8 @@ class Race:
         if not tried or not goals:
             return None
         whole = self.universe.all if len(self._given) < self._cap() else []
-        among = whole or tried
+        breaking = self._breaking()
+        among = [c for c in whole if c not in breaking] or tried
         if among != self._among or self._allocator is None or self._asked != goals:
             self._among, self._asked = list(among), goals
             self._allocator = self._new_allocator(among, goals)
@@ -183,10 +200,8 @@ class Race:
             return replace(found, settled=False)
         return found
 
-    def _new_allocator(
-        self, among: Sequence[Configuration], goals: Sequence[str]
-    ) -> MembershipAllocator:
-        return MembershipAllocator(
+    def _new_allocator(self, among: Sequence[Configuration], goals: Sequence[str]) -> Allocator:
+        return ALLOCATORS[self.plan.allocate](
             self.universe.codes(among),
             [self.question.goal(name) for name in goals],
             self.question.seed,
@@ -234,20 +249,47 @@ class Race:
             if configuration not in self._given:
                 self._given[configuration] = 0
                 self.alive.append(configuration)
-        if fitting:
-            await self.make(fitting)
-        for configuration, tasks in fitting:
-            self._given[configuration] += len(tasks)
-        for configuration, _ in fitting:
-            self._drop(configuration)
+        left = list(fitting)
+        while left:
+            left = await self._wave(left)
         return [c for c, _ in fitting]
 
+    async def _wave(self, jobs: Jobs) -> list[tuple[Configuration, Sequence[Task]]]:
+        """Make a part of a round.
+
+        Returns:
+            What is left of it, without those that were dropped meanwhile.
+        """
+        size = max(self.plan.block, *(-(-len(tasks) // WAVES) for _, tasks in jobs))
+        await self.make([(c, tasks[:size]) for c, tasks in jobs])
+        for configuration, tasks in jobs:
+            self._given[configuration] += len(tasks[:size])
+            self._drop(configuration)
+        alive = set(self.alive)
+        return [(c, tasks[size:]) for c, tasks in jobs if c in alive and len(tasks) > size]
+
     def _drop(self, configuration: Configuration) -> None:
-        if configuration == self.universe.baseline:
+        if configuration == self.universe.baseline or configuration not in self.alive:
             return
-        tried = max(min(self._cap(), self.universe.size), 2)
-        level = (1 - self.plan.drop_at) / (tried * (tried - 1))
-        found = Rivalry(self.table, self.question).beaten(configuration, self.alive, level)
+        found = self._broken(configuration)
+        if found is None:
+            tried = max(min(self._cap(), self.universe.size), 2)
+            level = self._level() / (tried * (tried - 1))
+            found = Rivalry(self.table, self.question).beaten(configuration, self.alive, level)
         if found is not None:
             self.dropped.append(found)
             self.alive.remove(configuration)
+
+    def _level(self) -> float:
+        """Chance that anything is ever dropped wrongly; half of it goes to constraints, if any."""
+        return (1 - self.plan.drop_at) / (1 if self.question.constraints is None else 2)
+
+    def _broken(self, configuration: Configuration) -> Dropped | None:
+        constraints = self.question.constraints
+        if constraints is None:
+            return None
+        tried = max(min(self._cap(), self.universe.size), 2)
+        breaks = constraints.broken(self.table, configuration, self._level() / tried)
+        if breaks is None:
+            return None
+        return Dropped(configuration, None, None, self.table.count(configuration), breaks)

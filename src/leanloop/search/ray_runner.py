@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
 import time
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError, SpentError
 from leanloop.core.run import Run, RunKey, Status
 from leanloop.core.task import Task
+from leanloop.models.builtin import HOSTED, ModelSpec
 from leanloop.search.protocol import Runner
 from leanloop.search.purse import Purse, pay_from
 from leanloop.search.spec import StudySpec
@@ -46,9 +46,10 @@ class Site(NamedTuple):
 class RayRunner:
     """Has runs made by Ray's workers: on this machine, or on the cluster of ``RAY_ADDRESS``.
 
-    A worker builds the study's suite and models once and makes one run at a time. A run
-    whose worker dies is made again by another. Keys of providers are not sent along: each
-    machine has them in its own environment.
+    There is a worker a processor. It builds the study's suite and models once, and makes
+    several runs at once where its models answer elsewhere. A run whose worker dies is
+    made again. Keys of providers are not sent along: each machine has them in its own
+    environment.
 
     Args:
         site: What a worker needs.
@@ -71,15 +72,27 @@ class RayRunner:
             ) from None
         self._ray = ray
         self._start()
-        make = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_make)
-        self._make = make.options(name="leanloop run")
-        self._site = ray.put(site)
+        processors = _processors(ray)
+        spec = msgspec.json.decode(site.spec_json, type=StudySpec)
+        inside = [_computes_here(m) for m in spec.models.values()]
+        each = [
+            processors if here else model.requests_at_once
+            for here, model in zip(inside, spec.models.values(), strict=True)
+        ]
+        self._concurrency = max(1, min(each))
+        count = min(processors, self._concurrency)
+        shared = site._replace(spec_json=msgspec.json.encode(_shared(spec, count)).decode())
+        # A worker whose models compute inside it makes one run at a time.
+        options = {"num_cpus": 1, "max_restarts": -1, "max_task_retries": RETRIES}
+        options["max_concurrency"] = 1 if any(inside) else self._concurrency
+        maker = ray.remote(Maker).options(**options)
+        self._makers: list[Any] = [maker.remote(shared) for _ in range(count)]
+        self._under_way = [0] * count
 
     @property
     def concurrency(self) -> int:
-        """As many runs at once as the cluster has processors."""
-        resources: dict[str, float] = self._ray.cluster_resources()  # type: ignore[no-untyped-call]
-        return max(1, int(resources.get("CPU", 1)))
+        """As many runs at once as the models take requests; one a processor where they compute."""
+        return self._concurrency
 
     async def run(self, configuration: Configuration, task: Task) -> Run:
         """Have one run made.
@@ -90,13 +103,17 @@ class RayRunner:
         """
         started_at = time.time()
         errors = self._ray.exceptions
+        at = min(range(len(self._makers)), key=lambda i: self._under_way[i])
+        self._under_way[at] += 1
         try:
-            kind, told = await self._make.remote(self._site, dict(configuration), task)
+            kind, told = await self._makers[at].make.remote(dict(configuration), task)
         except errors.RayTaskError as error:
             raise BadInputError("--executor ray", f"a worker failed: {error.cause!r}") from None
         except errors.RayError as error:
             reason = f"{RETRIES + 1} workers died on it: {type(error).__name__}"
             return _lost(RunKey(configuration.id, task.task_id), task, started_at, reason)
+        finally:
+            self._under_way[at] -= 1
         if kind == "spent":
             raise SpentError(told)
         if kind == "bad input":
@@ -124,33 +141,63 @@ class RayRunner:
             raise BadInputError("--executor ray", f"no cluster: {error}") from None
 
 
-class _Worker:
-    """A worker's own copy of a study: suite, models, and the store that it pays into."""
+class Maker:
+    """A worker: its own copy of a study's suite and models, and the store that it pays into.
+
+    Args:
+        site: What it needs.
+    """
 
     def __init__(self, site: Site) -> None:
-        self.loop = asyncio.new_event_loop()
-        study = Study(msgspec.json.decode(site.spec_json, type=StudySpec))
-        store, name = open_store(site.store), study.spec.name
-        purse = Purse(study.spec.budget.max_usd, partial(store.pay, name))
-        purse.look = partial(store.paid, name)
-        self.runner: Runner = pay_from(study.runner(), study.prices, purse)
+        self._site = site
+        self._runner: Runner | None = None
+
+    async def make(self, settings: dict[str, Any], task: Task) -> tuple[str, Any]:
+        """Make one run; errors that a user can mend come back as what they say."""
+        try:
+            if self._runner is None:
+                self._runner = _runner(self._site)
+            made = await self._runner.run(Configuration(settings), task)
+        except SpentError as error:
+            return "spent", str(error)
+        except BadInputError as error:
+            return "bad input", str(error)
+        return "run", msgspec.json.encode(made)
 
 
-@cache
-def _worker(site: Site) -> _Worker:
-    return _Worker(site)
+def _runner(site: Site) -> Runner:
+    study = Study(msgspec.json.decode(site.spec_json, type=StudySpec))
+    store, name = open_store(site.store), study.spec.name
+    purse = Purse(study.spec.budget.max_usd, partial(store.pay, name))
+    purse.look = partial(store.paid, name)
+    return pay_from(study.runner(), study.prices, purse)
 
 
-def _make(site: Site, settings: dict[str, Any], task: Task) -> tuple[str, Any]:
-    """Make one run in a worker; errors that a user can mend come back as what they say."""
-    try:
-        worker = _worker(site)
-        made = worker.loop.run_until_complete(worker.runner.run(Configuration(settings), task))
-    except SpentError as error:
-        return "spent", str(error)
-    except BadInputError as error:
-        return "bad input", str(error)
-    return "run", msgspec.json.encode(made)
+def _computes_here(model: ModelSpec) -> bool:
+    """Whether a model takes the processor of the worker that calls it."""
+    return model.provider not in HOSTED and model.concurrency is None
+
+
+def _processors(ray: Any) -> int:  # noqa: ANN401 - an extra's module
+    resources: dict[str, float] = ray.cluster_resources()
+    return max(1, int(resources.get("CPU", 1)))
+
+
+def _shared(spec: StudySpec, workers: int) -> StudySpec:
+    """The study of one of some workers: each has its share of what may be sent a minute."""
+
+    def share(rate: float | None) -> float | None:
+        return None if rate is None else rate / workers
+
+    models = {
+        name: msgspec.structs.replace(
+            m,
+            requests_per_minute=share(m.requests_per_minute),
+            tokens_per_minute=share(m.tokens_per_minute),
+        )
+        for name, m in spec.models.items()
+    }
+    return msgspec.structs.replace(spec, models=models)
 
 
 def _lost(key: RunKey, task: Task, started_at: float, reason: str) -> Run:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from leanloop.core.configuration import Configuration
+from leanloop.search.constraints import all_shown
 from leanloop.search.result import Member, Rule
 from leanloop.search.runtable import RunTable
 from leanloop.stats.interval import Interval
@@ -29,14 +30,17 @@ def by_cost_per_solved(
 def recommend(
     members: Mapping[Configuration, Member], finalists: Sequence[Configuration], rule: Rule
 ) -> tuple[Member | None, str]:
-    """Of the finalists that the holdout confirms, the one that pays least for a solved task."""
-    confirmed = [
-        m
-        for m in map(members.get, finalists)
-        if m and m.verdict and m.verdict.worth_it and _solves(m)
-    ]
+    """Of the finalists that the holdout confirms, the one that pays least for a solved task.
+
+    Where the user named constraints, what must be shown is that all are kept to and
+    that it is cheaper; else that it is cheaper and not worse.
+    """
+    tested = [m for m in map(members.get, finalists) if m and m.verdict and _solves(m)]
+    constrained = any(m.constraints for m in tested)
+    confirmed = [m for m in tested if _confirmed(m, rule.cost)]
     if not confirmed:
-        return None, "no configuration was shown to be cheaper and not worse: keep the baseline"
+        kept = "keep to the constraints" if constrained else "be not worse"
+        return None, f"no configuration was shown to be cheaper and to {kept}: keep the baseline"
     best = min(confirmed, key=lambda m: _per_solved(m, rule.cost))
     n = best.holdout.success.n if best.holdout else 0
     return best, f"{best.verdict.sentence if best.verdict else ''} on {n} holdout tasks"
@@ -50,6 +54,15 @@ def break_even(usd: float | None, baseline: Member, recommended: Member | None) 
     if before is None or after is None or before <= after:
         return None
     return math.ceil(usd / (before - after))
+
+
+def _confirmed(member: Member, axis: str) -> bool:
+    if member.verdict is None:
+        return False
+    if not member.constraints:
+        return member.verdict.worth_it
+    ratio: Interval = getattr(member.verdict, axis)
+    return all_shown(member.constraints) and ratio.high is not None and ratio.high < 1
 
 
 def _solves(member: Member) -> bool:

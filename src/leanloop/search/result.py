@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from leanloop.core.configuration import Configuration, Setting
+from leanloop.search.constraints import Check
 from leanloop.search.runtable import COLUMNS, RunTable
 from leanloop.stats.comparison import Verdict, judge, paired_difference, paired_ratio, say
 from leanloop.stats.interval import Interval, mean_interval, proportion_interval
@@ -23,6 +24,24 @@ class Figures(msgspec.Struct, frozen=True):
     tool_calls: Interval
 
 
+class Optimism(msgspec.Struct, frozen=True):
+    """What choosing by the search split flatters: search estimate against holdout.
+
+    Attributes:
+        success: Mean on the search split less the mean on the holdout.
+        cost: Ratio of the mean cost on the holdout to that on the search split, on the
+            cost axis that decides; None when one is unknown.
+        baseline_success: The same difference of the baseline, which nobody chose: what
+            is left of the first is selection.
+        baseline_cost: The same ratio of the baseline.
+    """
+
+    success: float
+    cost: float | None
+    baseline_success: float | None
+    baseline_cost: float | None
+
+
 class Member(msgspec.Struct, frozen=True):
     """A configuration of the result.
 
@@ -36,6 +55,10 @@ class Member(msgspec.Struct, frozen=True):
         holdout: Figures on the holdout; None when it was not run there.
         verdict: Against the baseline on the holdout's common tasks.
         search_verdict: Against the baseline on the search split's common tasks.
+        constraints: The study's constraints held against it, on the holdout where it
+            was run there.
+        optimism: How much better it looked on the search split than on the holdout;
+            None where it was not run there.
     """
 
     id: str
@@ -45,6 +68,8 @@ class Member(msgspec.Struct, frozen=True):
     holdout: Figures | None = None
     verdict: Verdict | None = None
     search_verdict: Verdict | None = None
+    constraints: tuple[Check, ...] = ()
+    optimism: Optimism | None = None
 
 
 class LeverEffect(msgspec.Struct, frozen=True):
@@ -56,13 +81,23 @@ class LeverEffect(msgspec.Struct, frozen=True):
 
 
 class DroppedMember(msgspec.Struct, frozen=True):
-    """A configuration that left the race, and why."""
+    """A configuration that left the race, and why.
+
+    Attributes:
+        id: Its id.
+        settings: Levers that are not off.
+        rival: Id of the one that is shown to beat it; None where it breaks a constraint.
+        probability: Posterior probability that the rival is no worse; None without one.
+        n: Tasks that this rests on.
+        breaks: The constraint that it is shown to break; empty for none.
+    """
 
     id: str
     settings: dict[str, Setting]
-    rival: str
-    probability: float
+    rival: str | None
+    probability: float | None
     n: int
+    breaks: str = ""
 
 
 class StepCost(msgspec.Struct, frozen=True):
@@ -117,6 +152,7 @@ class Result(msgspec.Struct, frozen=True):
             no member within the margin of it. Modelled; None when an objective is unknown.
         p_helps: Probability that something that was tried beats the baseline: no more
             than the margin worse on any objective, and more than it better on one.
+        constraints: As the user wrote them.
     """
 
     study: str
@@ -142,6 +178,7 @@ class Result(msgspec.Struct, frozen=True):
     others: tuple[Member, ...] = ()
     p_wrong: float | None = None
     p_helps: float | None = None
+    constraints: tuple[str, ...] = ()
 
     def member(self, id_: str) -> Member | None:
         """The baseline, a member of the race or a reference, by its id."""
@@ -154,6 +191,35 @@ def figures(table: RunTable, configuration: Configuration) -> Figures:
     values = table.values(configuration, table.tasks(configuration))
     rest = [mean_interval(values[:, i]) for i in range(1, len(COLUMNS))]
     return Figures(proportion_interval(values[:, 0]), *rest)
+
+
+def optimism(
+    search: Figures, holdout: Figures, base: tuple[Figures, Figures | None], axis: str
+) -> Optimism | None:
+    """How much better a configuration looked on the search split than on the holdout.
+
+    Args:
+        search: Its figures there.
+        holdout: Its figures on the holdout.
+        base: The baseline's figures on both.
+        axis: The cost axis that decides.
+    """
+    own = _fall(search, holdout, axis)
+    if own is None:
+        return None
+    before, after = base
+    other = None if after is None else _fall(before, after, axis)
+    return Optimism(*own, *(other or (None, None)))
+
+
+def _fall(search: Figures, holdout: Figures, axis: str) -> tuple[float, float | None] | None:
+    solved, left = search.success.mean, holdout.success.mean
+    if solved is None or left is None:
+        return None
+    before: Interval = getattr(search, axis)
+    after: Interval = getattr(holdout, axis)
+    known = before.mean and after.mean is not None
+    return solved - left, after.mean / before.mean if known and after.mean and before.mean else None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,8 @@ from leanloop.pricing.cost import AXES, PriceBook
 from leanloop.pricing.machine import DEFAULT_USD_PER_HOUR, MachineHour
 from leanloop.pricing.per_token import PerToken
 from leanloop.pricing.protocol import PriceRule
+from leanloop.search.builtin import ALLOCATORS, PROPOSERS
+from leanloop.search.constraints import read_constraint
 
 Direction = Literal["max", "min"]
 
@@ -78,6 +81,11 @@ class SearchPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the search goes about it.
 
     Attributes:
+        propose: What names configurations to begin with: ``optuna`` (each lever alone,
+            then a sampler), ``grid`` or ``factorial``.
+        allocate: Who gets the next runs: ``membership`` (those that tell most about the
+            frontier) or ``uniform``.
+        transfer: An earlier study of the same store whose frontier is looked at first.
         block: Tasks that every new configuration is run on; the fewest that one gets
             at a time.
         proposals: Configurations to try at most, the baseline included; None for no
@@ -90,6 +98,9 @@ class SearchPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reference_tasks: Holdout tasks for each reference; all when None.
     """
 
+    propose: str = "optuna"
+    allocate: str = "membership"
+    transfer: str | None = None
     block: int = 7
     proposals: int | None = None
     finalists: int = 3
@@ -117,6 +128,8 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         budget: What the study may spend.
         limits: What no run may pass.
         plan: How the search goes about it.
+        constraints: What a configuration must keep to, such as
+            ``success >= baseline - 0.02`` or ``p95 latency_s <= 20``.
         margin: Success that may be lost before a configuration counts as worse.
         usd_per_hour: Price of this machine, for embedded models.
     """
@@ -134,6 +147,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     budget: Budget = Budget()
     limits: RunLimits = RunLimits()
     plan: SearchPlan = SearchPlan()
+    constraints: tuple[str, ...] = ()
     margin: float = 0.02
     usd_per_hour: Decimal = DEFAULT_USD_PER_HOUR
 
@@ -281,6 +295,9 @@ def check_study(spec: StudySpec) -> None:
     if not 0 <= spec.margin < 1:
         raise BadInputError("margin", "takes 0 to 1")
     _check_plan(spec.plan)
+    _check_models(spec.models)
+    for text in spec.constraints:
+        read_constraint(text, "constraints")
     if not 0 < spec.suite.holdout < 1:
         raise BadInputError("suite.holdout", "takes more than 0 and less than 1")
     if spec.suite.recorded is not None:
@@ -292,7 +309,18 @@ def check_study(spec: StudySpec) -> None:
         spec.configuration(changes, f"references.{name}")
 
 
+def _check_models(models: Mapping[str, ModelSpec]) -> None:
+    fields = ("requests_per_minute", "tokens_per_minute", "timeout_s", "concurrency")
+    for (name, model), field in product(models.items(), fields):
+        value = getattr(model, field)
+        if value is not None and not value > 0:
+            raise BadInputError(f"models.{name}.{field}", "takes more than 0")
+
+
 def _check_plan(plan: SearchPlan) -> None:
+    for field, known in (("propose", PROPOSERS), ("allocate", ALLOCATORS)):
+        if getattr(plan, field) not in known:
+            raise BadInputError(f"plan.{field}", f"there are {', '.join(known)}")
     few = plan.proposals is not None and plan.proposals < 1
     if plan.block < 2 or few or plan.finalists < 1:
         raise BadInputError("plan", "block takes 2 or more, proposals and finalists 1 or more")

@@ -9,12 +9,14 @@ from typing import Any, cast
 import msgspec
 
 from leanloop.core.configuration import Configuration, Setting
+from leanloop.core.errors import BadInputError
 from leanloop.core.run import Run
 from leanloop.core.task import Split
 from leanloop.judging.reading import Selection
 from leanloop.levers.builtin import all_levers
 from leanloop.loop.agent import Agent, Limits
 from leanloop.models.builtin import build_model
+from leanloop.models.pacing import pace_models
 from leanloop.models.protocol import Model
 from leanloop.models.weights import Progress as FetchProgress
 from leanloop.search.ledger import Ledger, Terms, names_of
@@ -85,9 +87,9 @@ class Study:
         Raises:
             BadInputError: A model cannot be had.
         """
-        for alias, spec in self.spec.models.items():
-            if alias not in self._models:
-                self._models[alias] = build_model(alias, spec, progress)
+        specs = self.spec.models
+        new = {a: build_model(a, s, progress) for a, s in specs.items() if a not in self._models}
+        self._models |= pace_models(new, specs)
 
     def runner(self) -> Runner:
         """What makes runs: leanloop's own agent, or the look-up of recorded ones."""
@@ -101,6 +103,7 @@ class Study:
             self.spec.default_model,
             all_levers(),
             Limits(limits.max_steps, limits.timeout_s, limits.max_output_tokens),
+            self.prices.call_usd,
         )
 
     def space(self) -> dict[str, tuple[Setting, ...]]:
@@ -162,7 +165,19 @@ class Study:
         store.open_study(self.record())
         ledger = self._ledger(store, watching, runner)
         async with ledger.open():
-            return await Optimization(self, ledger, watching).run()
+            earlier = self._earlier(store)
+            return await Optimization(self, ledger, watching, earlier).run()
+
+    def _earlier(self, store: Store) -> list[Configuration]:
+        """The frontier of the study that this one starts from."""
+        name = self.spec.plan.transfer
+        if name is None:
+            return []
+        raw = store.result(name)
+        if raw is None:
+            raise BadInputError("plan.transfer", f"study {name!r} has no result in this store")
+        result = msgspec.json.decode(raw, type=Result)
+        return [Configuration(m.settings) for m in (*result.frontier, *result.others)]
 
     def _ledger(self, store: Store, observer: Observer, runner: Runner | None = None) -> Ledger:
         spec = self.spec

@@ -34,6 +34,8 @@ class Universe:
         unrelated: Sequence[str] = (),
     ) -> None:
         self._settings = {n: tuple(dict.fromkeys([*v, baseline[n]])) for n, v in space.items()}
+        self.settings: dict[str, tuple[Setting, ...]] = {n: tuple(v) for n, v in space.items()}
+        """Lever to the settings to try, as they were given."""
         self._levers = [n for n in self._settings if n not in unrelated]
         self.baseline = baseline
         self.size = math.prod(map(len, self._settings.values())) if listed is None else len(listed)
@@ -44,6 +46,14 @@ class Universe:
         if self.size <= LARGEST:
             every = self._product() if listed is None else listed
             self.all = list(dict.fromkeys([baseline, *every]))
+
+    def has(self, configuration: Configuration) -> bool:
+        """Whether the space has that configuration."""
+        if self.all:
+            return configuration in self.all
+        known = all(configuration[n] in v for n, v in self._settings.items())
+        rest = {n: s for n, s in configuration.items() if n not in self._settings}
+        return known and rest == {n: s for n, s in self.baseline.items() if n in rest}
 
     def codes(self, configurations: Sequence[Configuration]) -> Ints:
         """Which setting each lever has, shape (configurations, levers)."""
