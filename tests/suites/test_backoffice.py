@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from leanloop.core.errors import BadInputError
 from leanloop.core.message import Json, ToolCall
 from leanloop.core.task import Split, Task
+from leanloop.suites.backoffice.distractors import DISTRACTORS
 from leanloop.suites.backoffice.families import FAMILIES, Draft
 from leanloop.suites.backoffice.names import EXAMPLE, HOLDOUT, SEARCH
+from leanloop.suites.backoffice.noise import NOISE_FIELDS
 from leanloop.suites.backoffice.suite import BackofficeOptions, BackofficeSuite
-from leanloop.suites.backoffice.tools import DISTRACTORS, Backoffice
-from leanloop.suites.backoffice.world import NOISE_FIELDS, TABLES, snapshot
+from leanloop.suites.backoffice.tools import Backoffice
+from leanloop.suites.backoffice.world import TABLES, snapshot
 from leanloop.suites.builtin import build_suite
 from tests.suites.conformance import SuiteConformance
 
@@ -199,7 +201,7 @@ async def test_a_wrong_call_is_an_error_result_and_changes_nothing(tool, argumen
 
 
 async def test_distractors_answer_and_change_nothing():
-    suite = BackofficeSuite(BackofficeOptions(distractors=6))
+    suite = BackofficeSuite(BackofficeOptions(distractors=len(DISTRACTORS)))
     environment = suite.open(suite.tasks(Split.SEARCH)[0])
     before = snapshot(environment.database)
     for tool in DISTRACTORS:
@@ -297,6 +299,9 @@ def test_options_of_a_study_are_checked(options):
         {"families": ("lookups",)},
         {"noise_fields": 9},
         {"distractors": -1},
+        {"distractors": 41},
+        {"noise_characters": -1},
+        {"noise_characters": 100_001},
         {"search_tasks": 0},
         {"holdout_tasks": -3},
     ],

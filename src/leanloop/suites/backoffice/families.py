@@ -61,7 +61,7 @@ def two_hops(rng: random.Random, world: World) -> Draft:
                 ("get_person", {"name": manager["name"]}, ("city",)),
             ),
             manager["city"],
-            _others(world.values("people", "city"), manager["city"]),
+            others(world.values("people", "city"), manager["city"]),
         )
     order = rng.choice(world.rows["orders"])
     product = world.one("products", order["product"])
@@ -186,5 +186,6 @@ FAMILY_TOOLS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _others(values: list[str], value: str) -> tuple[str, ...]:
+def others(values: list[str], value: str) -> tuple[str, ...]:
+    """The values other than one of them, each once, in order."""
     return tuple(sorted(set(values) - {value}))

@@ -9,18 +9,31 @@ from functools import cached_property
 import msgspec
 
 from leanloop.core.errors import BadInputError
-from leanloop.core.message import ToolSpec
+from leanloop.core.message import Json, ToolSpec
 from leanloop.core.task import Example, ExampleStep, Split, Task
+from leanloop.suites.backoffice.distractors import DISTRACTORS
 from leanloop.suites.backoffice.families import FAMILIES, FAMILY_TOOLS, Draft
+from leanloop.suites.backoffice.families_long import (
+    EXTRA_FAMILIES,
+    EXTRA_FAMILY_TOOLS,
+    WORLD_NUMBERS,
+)
+from leanloop.suites.backoffice.history import FIELD
 from leanloop.suites.backoffice.names import EXAMPLE, HOLDOUT, SEARCH, Pool
-from leanloop.suites.backoffice.tools import DISTRACTORS, TOOLS, Backoffice
+from leanloop.suites.backoffice.noise import NOISE_FIELDS, Noise
+from leanloop.suites.backoffice.tools import EXTRA_TOOLS, TOOLS, Backoffice
 from leanloop.suites.backoffice.verify import Check
-from leanloop.suites.backoffice.world import NOISE_FIELDS, World, make_world
+from leanloop.suites.backoffice.world import USUAL_NUMBERS, World, make_world
 
 INSTRUCTIONS = (
     "You work in the back office of a company. Use the tools to look things up and to change "
-    "them. Call one tool at a time. Answer with the value alone."
+    "them. {calls} Answer with the value alone."
 )
+ONE_CALL = "Call one tool at a time."
+MANY_CALLS = "Calls that do not wait for each other can be made together."
+EVERY_FAMILY = FAMILIES | EXTRA_FAMILIES
+EVERY_FAMILY_TOOLS = FAMILY_TOOLS | EXTRA_FAMILY_TOOLS
+MOST_NOISE = 100_000
 POOLS: dict[Split, tuple[Pool, int]] = {Split.SEARCH: (SEARCH, 0), Split.HOLDOUT: (HOLDOUT, 1)}
 EXAMPLE_ROUNDS = 3
 
@@ -32,9 +45,14 @@ class BackofficeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         seed: Draws every company and every task.
         search_tasks: Tasks in the search split.
         holdout_tasks: Tasks in the holdout.
-        families: Which families to draw from; all when empty.
+        families: Which families to draw from. When empty, all but the further ones: audit,
+            recheck, parallel, unsolvable, long and history. An audit takes 16 calls and
+            more, so raise the study's limits.max_steps.
         noise_fields: Fields that no task needs, in every record, 0 to 8.
-        distractors: Tools that no task needs, 0 to 6.
+        distractors: Tools that no task needs, 0 to 40.
+        noise_characters: About how long a free text in every record is, 0 to 100 000;
+            none at 0. The family history is about one line of it.
+        one_call: Whether the instructions ask for one tool call at a time.
     """
 
     seed: int = 0
@@ -43,6 +61,8 @@ class BackofficeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     families: tuple[str, ...] = ()
     noise_fields: int = 4
     distractors: int = 4
+    noise_characters: int = 0
+    one_call: bool = True
 
 
 class BackofficeSuite:
@@ -58,6 +78,7 @@ class BackofficeSuite:
     def __init__(self, options: BackofficeOptions | None = None) -> None:
         self._options = options or BackofficeOptions()
         self._families = self._options.families or tuple(FAMILIES)
+        self._noise = Noise(self._options.noise_fields, self._options.noise_characters)
         _check(self._options)
 
     @property
@@ -68,16 +89,16 @@ class BackofficeSuite:
     @property
     def instructions(self) -> str:
         """The system text."""
-        return INSTRUCTIONS
+        return INSTRUCTIONS.format(calls=ONE_CALL if self._options.one_call else MANY_CALLS)
 
     @cached_property
     def tools(self) -> tuple[ToolSpec, ...]:
         """The tools that the families need, then the distractors."""
-        needed = {t for f in self._families for t in FAMILY_TOOLS[f]}
-        if len(self._families) == len(FAMILIES):
-            needed = set(TOOLS)
+        needed = {t for f in self._families for t in EVERY_FAMILY_TOOLS[f]}
+        if set(self._families) >= set(FAMILIES):
+            needed |= set(TOOLS)
         return (
-            *(t for n, t in TOOLS.items() if n in needed),
+            *(self._shown(t) for n, t in (TOOLS | EXTRA_TOOLS).items() if n in needed),
             *DISTRACTORS[: self._options.distractors],
         )
 
@@ -97,7 +118,13 @@ class BackofficeSuite:
         """A fresh company for one run of the task."""
         index = int(task.task_id.split("-")[1])
         draft, world = self._draft(task.split, index)
-        return Backoffice(world, self.tools, self._options.noise_fields, Check(draft, world))
+        return Backoffice(world, self.tools, self._noise, Check(draft, world))
+
+    def _shown(self, tool: ToolSpec) -> ToolSpec:
+        if tool.name != "get_person" or "history" not in self._families:
+            return tool
+        # A lever that narrows results must be able to ask for the field that a task needs.
+        return msgspec.structs.replace(tool, result_fields=(*tool.result_fields, FIELD))
 
     def _task(self, split: Split, index: int) -> Task:
         draft, _ = self._draft(split, index)
@@ -106,17 +133,14 @@ class BackofficeSuite:
 
     def _draft(self, split: Split, index: int) -> tuple[Draft, World]:
         seed = f"{self._options.seed}/{split}/{index}"
-        world = make_world(POOLS[split][0], seed)
-        family = self._families[index % len(self._families)]
-        return FAMILIES[family](random.Random(seed + family), world), world  # noqa: S311
+        return _draw(self._families[index % len(self._families)], POOLS[split][0], seed, seed)
 
     def _example(self, family: str, seed: str) -> Example:
-        world = make_world(EXAMPLE, seed + family)
-        draft = FAMILIES[family](random.Random(seed + family), world)  # noqa: S311
-        environment = Backoffice(world, self.tools, self._options.noise_fields, Check(draft, world))
+        draft, world = _draw(family, EXAMPLE, seed, seed + family)
+        environment = Backoffice(world, self.tools, self._noise, Check(draft, world))
         try:
             steps = tuple(
-                ExampleStep(tool, arguments, environment.carry_out(tool, arguments), fields)
+                ExampleStep(tool, arguments, _tried(environment, tool, arguments), fields)
                 for tool, arguments, fields in draft.steps
             )
         finally:
@@ -124,12 +148,30 @@ class BackofficeSuite:
         return Example(draft.wordings[2], steps, draft.answer)
 
 
+def _draw(family: str, pool: Pool, seed: str, world_seed: str) -> tuple[Draft, World]:
+    world = make_world(pool, world_seed, WORLD_NUMBERS.get(family, USUAL_NUMBERS))
+    return EVERY_FAMILY[family](random.Random(seed + family), world), world  # noqa: S311
+
+
+def _tried(environment: Backoffice, tool: str, arguments: dict[str, str]) -> Json:
+    """The result of a call; its error text where a worked example shows that it fails."""
+    try:
+        return environment.carry_out(tool, dict(arguments))
+    except LookupError as error:
+        return str(error)
+
+
 def _check(options: BackofficeOptions) -> None:
     for family in options.families:
-        if family not in FAMILIES:
+        if family not in EVERY_FAMILY:
             raise BadInputError(
-                "suite.options.families", f"no family {family!r}; there are {', '.join(FAMILIES)}"
+                "suite.options.families",
+                f"no family {family!r}; there are {', '.join(EVERY_FAMILY)}",
             )
+    if "history" in options.families and not options.noise_characters:
+        raise BadInputError("suite.options.noise_characters", "the family history needs it above 0")
+    if not 0 <= options.noise_characters <= MOST_NOISE:
+        raise BadInputError("suite.options.noise_characters", f"takes 0 to {MOST_NOISE}")
     if not 0 <= options.noise_fields <= len(NOISE_FIELDS):
         raise BadInputError("suite.options.noise_fields", f"takes 0 to {len(NOISE_FIELDS)}")
     if not 0 <= options.distractors <= len(DISTRACTORS):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from leanloop.core.message import Json, ToolCall, ToolMessage, ToolSpec
+from leanloop.suites.backoffice.noise import Noise, with_noise
 from leanloop.suites.backoffice.world import (
     ORDER_STATUSES,
     TABLES,
@@ -15,7 +16,6 @@ from leanloop.suites.backoffice.world import (
     Record,
     World,
     open_database,
-    with_noise,
 )
 
 Verifier: TypeAlias = Callable[[str | None, sqlite3.Connection], float]
@@ -27,6 +27,11 @@ def _spec(
 ) -> ToolSpec:
     schema = {"type": "object", "properties": parameters, "required": list(parameters)}
     return ToolSpec(name, description, schema, table is not None, TABLES[table] if table else ())
+
+
+def _keys(name: str, description: str, given: str, key: str) -> ToolSpec:
+    schema = {"type": "object", "properties": {given: STRING}, "required": [given]}
+    return ToolSpec(name, description, schema, read_only=True, result_fields=(key,))
 
 
 TOOLS: dict[str, ToolSpec] = {
@@ -54,15 +59,14 @@ TOOLS: dict[str, ToolSpec] = {
 }
 """The tools that tasks need."""
 
-DISTRACTORS: tuple[ToolSpec, ...] = (
-    _spec("get_weather", "The weather in a city.", {"city": STRING}),
-    _spec("get_holidays", "Public holidays of a city.", {"city": STRING}),
-    _spec("convert_currency", "Convert US dollars.", {"usd": {"type": "number"}, "to": STRING}),
-    _spec("book_room", "Book a meeting room.", {"floor": {"type": "integer"}}),
-    _spec("get_building", "Opening hours of a building.", {"city": STRING}),
-    _spec("list_vehicles", "Company cars of a team.", {"team": STRING}),
-)
-"""Tools that no task needs; they answer, and change nothing."""
+EXTRA_TOOLS: dict[str, ToolSpec] = {
+    t.name: t
+    for t in (
+        _keys("list_team_tickets", "Numbers of a team's tickets.", "team", "ticket_id"),
+        _keys("list_product_orders", "Numbers of a product's orders.", "product", "order_id"),
+    )
+}
+"""The tools that only further families need; they return keys and no record."""
 
 
 class Backoffice:
@@ -71,7 +75,7 @@ class Backoffice:
     Args:
         world: The company.
         tools: The tools to offer.
-        noise_fields: Fields that no task needs, in every record, 0 to 8.
+        noise: How much every record is padded.
         verifier: Scores an answer and an end state.
     """
 
@@ -79,13 +83,13 @@ class Backoffice:
         self,
         world: World,
         tools: tuple[ToolSpec, ...],
-        noise_fields: int,
+        noise: Noise,
         verifier: Verifier,
     ) -> None:
         self._verifier = verifier
         self._world = world
         self._tools = tools
-        self._noise = noise_fields
+        self._noise = noise
         self.database: sqlite3.Connection = open_database(world)
         self._calls: dict[str, Callable[[Record], Json]] = {
             "get_person": lambda a: self._get("people", a["name"]),
@@ -95,6 +99,8 @@ class Backoffice:
             "get_ticket": lambda a: self._get("tickets", a["ticket_id"]),
             "find_tickets": lambda a: self._find("tickets", "assignee", a["assignee"]),
             "find_orders": lambda a: self._find("orders", "customer", a["customer"]),
+            "list_team_tickets": lambda a: self._keys("tickets", "team", a["team"]),
+            "list_product_orders": lambda a: self._keys("orders", "product", a["product"]),
             "set_ticket_status": lambda a: self._set(
                 "tickets", a["ticket_id"], "status", a["status"]
             ),
@@ -150,11 +156,19 @@ class Backoffice:
         return with_noise(self._row(table, key), self._noise, self._world.seed)
 
     def _find(self, table: str, column: str, value: object) -> list[Record]:
+        rows = self._rows(table, column, value)
+        return [with_noise(row, self._noise, self._world.seed) for row in rows]
+
+    def _keys(self, table: str, column: str, value: object) -> list[Record]:
+        key = TABLES[table][0]
+        return [{key: row[key]} for row in self._rows(table, column, value)]
+
+    def _rows(self, table: str, column: str, value: object) -> list[Record]:
         rows = self.database.execute(
             f"SELECT * FROM {table} WHERE {column} = ? COLLATE NOCASE",  # noqa: S608 - own names
             (str(value),),
         ).fetchall()
-        return [with_noise(dict(row), self._noise, self._world.seed) for row in rows]
+        return [dict(row) for row in rows]
 
     def _set(self, table: str, key: object, column: str, value: Json) -> Record:
         self._row(table, key)

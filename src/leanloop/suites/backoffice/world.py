@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -25,16 +25,8 @@ ORDER_STATUSES = ("pending", "shipped", "cancelled")
 TICKET_STATUSES = ("open", "closed")
 TITLES = ("analyst", "engineer", "buyer", "planner", "auditor")
 PROBLEMS = ("login fails", "invoice missing", "slow report", "wrong address", "broken link")
-NOISE_FIELDS = (
-    "record_version",
-    "last_synced",
-    "external_ref",
-    "audit_note",
-    "checksum",
-    "source_system",
-    "retention_class",
-    "locale",
-)
+USUAL_NUMBERS = 12
+"""Orders, and tickets, of a company."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +51,26 @@ class World:
         return [r[column] for r in self.rows[table]]
 
 
-def make_world(pool: Pool, seed: str) -> World:
-    """Draw a company whose words come from a pool; the same seed gives the same company."""
+def make_world(pool: Pool, seed: str, numbers: int = USUAL_NUMBERS) -> World:
+    """Draw a company whose words come from a pool; the same seed gives the same company.
+
+    Args:
+        pool: Where names come from.
+        seed: Decides every draw.
+        numbers: Orders, and tickets, that the company has.
+    """
     rng = random.Random(seed)  # noqa: S311 - a world, not a secret
     names = _full_names(rng, pool, 12)
     teams = rng.sample(pool.teams, 4)
     people = [_person(rng, pool, name, names, teams) for name in names]
     products = rng.sample(pool.products, 6)
-    numbers = rng.sample(range(pool.first_number, pool.first_number + 900), 12)
+    drawn = rng.sample(range(pool.first_number, pool.first_number + 900), numbers)
     rows = {
         "people": people,
         "teams": [_team(rng, t, people) for t in teams],
         "products": _products(rng, pool, products),
-        "orders": [_order(rng, pool, products, n) for n in numbers],
-        "tickets": [_ticket(rng, names, teams, n + 1) for n in numbers],
+        "orders": [_order(rng, pool, products, n) for n in drawn],
+        "tickets": [_ticket(rng, names, teams, n + 1) for n in drawn],
     }
     return World(rows, seed)
 
@@ -103,24 +101,6 @@ def snapshot(database: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
         ]
         for table, columns in TABLES.items()
     }
-
-
-def with_noise(record: Record, fields: int, seed: str) -> Record:
-    """The record with fields that no task needs, the same ones at every reading."""
-    if not fields:
-        return record
-    rng = random.Random(seed + str(next(iter(record.values()))))  # noqa: S311 - noise, not a secret
-    makers: dict[str, Callable[[], object]] = {
-        "record_version": lambda: rng.randint(2, 99),
-        "last_synced": lambda: f"2026-0{rng.randint(1, 9)}-{rng.randint(10, 28)}",
-        "external_ref": lambda: f"{rng.getrandbits(32):08x}",
-        "audit_note": lambda: rng.choice(("checked by facilities", "imported, not reviewed")),
-        "checksum": lambda: f"{rng.getrandbits(48):012x}",
-        "source_system": lambda: rng.choice(("legacy-erp", "crm-eu", "sheet-import")),
-        "retention_class": lambda: rng.choice(("R3", "R7", "R10")),
-        "locale": lambda: rng.choice(("en_GB", "de_DE", "fr_FR")),
-    }
-    return record | {name: makers[name]() for name in NOISE_FIELDS[:fields]}
 
 
 def _full_names(rng: random.Random, pool: Pool, count: int) -> list[str]:
