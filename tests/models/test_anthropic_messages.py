@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import ModelError, OutageError
@@ -113,6 +114,16 @@ class TestRequest:
     ) -> None:
         await model.complete(forbidding(QUESTION))
         assert not {"tools", "tool_choice"} & set(server.requests[0].body)
+
+    async def test_an_effort_is_sent_when_asked_for(
+        self, server: WireServer, model: AnthropicMessages
+    ) -> None:
+        await model.complete(replace(QUESTION, effort="low"))
+        await model.complete(QUESTION)
+        low, plain = [sent.body for sent in server.requests]
+        assert low.pop("output_config") == {"effort": "low"}
+        assert low == plain
+        assert "temperature" not in plain
 
     async def test_every_system_text_goes_to_the_system(
         self, server: WireServer, model: AnthropicMessages

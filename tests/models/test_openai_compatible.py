@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError, ModelError, OutageError
@@ -112,6 +113,23 @@ class TestRequest:
         await model.complete(QUESTION)
         await model.close()
         assert server.requests[0].body["temperature"] == 0.5
+
+    async def test_a_request_may_ask_for_a_temperature_of_its_own(self, server: WireServer) -> None:
+        endpoint = Endpoint(KEY, f"{server.url}/v1")
+        model = OpenAICompatible("gpt-test", endpoint, temperature=0.5)
+        for temperature in (0.7, 0.0, None):
+            await model.complete(replace(QUESTION, temperature=temperature))
+        await model.close()
+        assert [sent.body["temperature"] for sent in server.requests] == [0.7, 0.0, 0.5]
+
+    async def test_an_effort_is_sent_when_asked_for(
+        self, server: WireServer, model: OpenAICompatible
+    ) -> None:
+        await model.complete(replace(QUESTION, effort="low"))
+        await model.complete(QUESTION)
+        low, plain = [sent.body for sent in server.requests]
+        assert low.pop("reasoning_effort") == "low"
+        assert low == plain
 
     @pytest.mark.parametrize(
         ("base_url", "official"),

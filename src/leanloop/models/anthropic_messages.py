@@ -157,8 +157,6 @@ class AnthropicMessages:
             "max_tokens": request.max_output_tokens,
             "messages": turns,
         }
-        if request.temperature is not None:
-            body["temperature"] = request.temperature
         if request.effort:
             body["output_config"] = {"effort": request.effort}
         if system:

@@ -66,7 +66,7 @@ def read_message(sent: dict[str, Json], ref: str, tools_allowed: bool) -> Assist
         tools_allowed: Whether calls were allowed.
     """
     calls = [_mended(c) for c in sent.get("tool_calls") or ()]
-    text = _text(sent)
+    text = content_text(sent)
     if calls and not tools_allowed:
         return AssistantMessage(text=text)
     kept = {**sent, "tool_calls": calls} if calls else sent
@@ -75,6 +75,14 @@ def read_message(sent: dict[str, Json], ref: str, tools_allowed: bool) -> Assist
         tool_calls=tuple(_tool_call(c) for c in calls),
         verbatim={"ref": ref, "message": kept},
     )
+
+
+def content_text(sent: dict[str, Json]) -> str:
+    """The text of a message on the wire: of its text parts, or else its refusal."""
+    content = sent.get("content")
+    if isinstance(content, list):
+        content = "".join(p.get("text") or "" for p in content if p.get("type") == "text")
+    return content or sent.get("refusal") or ""
 
 
 def read_usage(usage: Json) -> Tokens:
@@ -141,10 +149,3 @@ def _mended(call: dict[str, Json]) -> dict[str, Json]:
 def _tool_call(call: dict[str, Json]) -> ToolCall:
     function = call["function"]
     return ToolCall(call["id"], function["name"], read_arguments(function["arguments"]))
-
-
-def _text(sent: dict[str, Json]) -> str:
-    content = sent.get("content")
-    if isinstance(content, list):
-        content = "".join(p.get("text") or "" for p in content if p.get("type") == "text")
-    return content or sent.get("refusal") or ""

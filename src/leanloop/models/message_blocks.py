@@ -22,7 +22,7 @@ BREAKPOINT: Json = {"type": "ephemeral"}
 
 def system_blocks(messages: Iterable[Message]) -> list[dict[str, Json]]:
     """Every system text, in order, as the API wants them: apart from the turns."""
-    return [b for m in messages if isinstance(m, SystemMessage) for b in _texts(m.text)]
+    return [b for m in messages if isinstance(m, SystemMessage) for b in text_blocks(m.text)]
 
 
 def tool_schemas(tools: Iterable[ToolSpec]) -> list[dict[str, Json]]:
@@ -44,7 +44,7 @@ def message_turns(messages: Iterable[Message], ref: str) -> list[dict[str, Json]
     """
     turns: list[dict[str, Json]] = []
     for message in messages:
-        blocks = _blocks(message, ref)
+        blocks = content_blocks(message, ref)
         role = "assistant" if isinstance(message, AssistantMessage) else "user"
         if blocks and turns and turns[-1]["role"] == role:
             turns[-1]["content"].extend(blocks)
@@ -101,7 +101,13 @@ def read_usage(usage: Json) -> Tokens:
     return Tokens(fresh, read, minutes, hour, output - thinking, thinking)
 
 
-def _blocks(message: Message, ref: str) -> list[dict[str, Json]]:
+def content_blocks(message: Message, ref: str) -> list[dict[str, Json]]:
+    """A message as the blocks of a turn; none for system text, which has no turn.
+
+    Args:
+        message: The message.
+        ref: The model that it goes to; what that very model sent goes back as it was.
+    """
     match message:
         case SystemMessage():
             return []
@@ -110,12 +116,13 @@ def _blocks(message: Message, ref: str) -> list[dict[str, Json]]:
         case AssistantMessage(verbatim={"ref": maker, "blocks": list(sent)}) if maker == ref:
             return sent
         case AssistantMessage():
-            return [*_texts(message.text), *(_use(c) for c in message.tool_calls)]
+            return [*text_blocks(message.text), *(_use(c) for c in message.tool_calls)]
         case _:
-            return _texts(message.text)
+            return text_blocks(message.text)
 
 
-def _texts(text: str) -> list[dict[str, Json]]:
+def text_blocks(text: str) -> list[dict[str, Json]]:
+    """A text as a block; none when it is blank."""
     # The API refuses empty text blocks.
     return [{"type": "text", "text": text}] if text.strip() else []
 

@@ -1,0 +1,60 @@
+"""The tools of a body, as they came and as levers see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from leanloop.core.message import Json, ToolSpec
+from leanloop.models.originals import patched, same_objects
+
+BREAKPOINT_FIELD = "cache_control"
+
+
+@dataclass(frozen=True)
+class BodyTools:
+    """Tools that can be written back, each as it came unless a lever changed it.
+
+    Args:
+        sent: As they came.
+        specs: For each what levers see of it; None for one that leanloop cannot
+            hold, such as a server's own tool: it stays whatever levers do.
+        forced: Names that the body's ``tool_choice`` relies on: these stay too,
+            since an endpoint refuses a choice of a tool that is not there.
+        write: A tool in the wire format.
+    """
+
+    sent: Sequence[Json]
+    specs: tuple[ToolSpec | None, ...]
+    forced: frozenset[str]
+    write: Callable[[ToolSpec], dict[str, Json]]
+
+    @property
+    def seen(self) -> tuple[ToolSpec, ...]:
+        """What levers see."""
+        return tuple(s for s in self.specs if s is not None)
+
+    def written(self, tools: Sequence[ToolSpec]) -> Sequence[Json]:
+        """The tools in the wire format: the body's in its order, then those of levers.
+
+        Where a tool with a cache breakpoint is left out, the one before it takes
+        the breakpoint over. Without a change it is the very sequence that came.
+        """
+        now = {t.name: t for t in tools}
+        out: list[Json] = []
+        for original, spec in zip(self.sent, self.specs, strict=True):
+            if spec is None or (spec.name not in now and spec.name in self.forced):
+                out.append(original)
+            elif spec.name in now:
+                out.append(patched(original, self.write(spec), self.write(now[spec.name])))
+            else:
+                _take_over_breakpoint(out, original)
+        known = {s.name for s in self.seen}
+        out += [self.write(t) for t in tools if t.name not in known]
+        return self.sent if same_objects(out, self.sent) else out
+
+
+def _take_over_breakpoint(kept: list[Json], left_out: dict[str, Json]) -> None:
+    mark = left_out.get(BREAKPOINT_FIELD)
+    if mark and kept and BREAKPOINT_FIELD not in kept[-1]:
+        kept[-1] = {**kept[-1], BREAKPOINT_FIELD: mark}
