@@ -140,7 +140,7 @@ def settings_of(lever: Lever) -> tuple[Setting, ...]:
         return tuple(dict.fromkeys((*few, *lever.card.search)))
     if isinstance(domain, ModelName):
         return MODELS
-    tried: tuple[Setting, ...] = ("1", "1:1", "30:2:large")
+    tried: tuple[Setting, ...] = ("1", "1:1", "30:2:large", 0.001, 0.5, 0.9, 7)
     return (*(v for v in tried if domain.accepts(v)), *lever.card.search)
 
 
@@ -152,9 +152,10 @@ def configurations(*names: str) -> st.SearchStrategy[Configuration]:
     return st.fixed_dictionaries({}, optional=each).map(Configuration)
 
 
+PLAN_OF_CALLS = '[{"id": "E1", "tool": "get_order", "args": {"id": "7"}}]'
 replies = st.builds(
     AssistantMessage,
-    text=st.sampled_from(("", "no", "yes", "1. look; 2. tell")),
+    text=st.sampled_from(("", "no", "yes", "1. look; 2. tell", PLAN_OF_CALLS)),
     tool_calls=st.just(()) | st.just((ToolCall("stray", "add", {"a": 1}),)),
 )
 """What a model says to a lever, tool calls that nobody allowed included."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from leanloop.core.configuration import OFF, Setting
 from leanloop.core.errors import BadInputError
@@ -53,6 +54,39 @@ class IntRange:
 
 
 @dataclass(frozen=True)
+class NumberRange:
+    """A number, whole or not, from ``low`` to ``high``, both included."""
+
+    low: float
+    high: float
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is a number in the range; a bool is not."""
+        return _is_number(value) and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Positive:
+    """A finite number above 0, whole or not.
+
+    Args:
+        unit: What it counts, in the plural.
+    """
+
+    unit: str
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is a finite number above 0; a bool is not."""
+        return _is_number(value) and value > 0
+
+    def __str__(self) -> str:
+        return f"{self.unit} above 0"
+
+
+@dataclass(frozen=True)
 class ModelName:
     """The name that a study gives to one of its models."""
 
@@ -77,3 +111,10 @@ def check_setting(lever: str, domain: Domain, value: object, where: str) -> Sett
             f"{where}.{lever}", f"{value!r} is not a setting; it takes off, or {domain}"
         )
     return value
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Whether the value is a number that a float can hold, and finite; a bool is not."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max

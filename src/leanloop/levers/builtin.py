@@ -6,32 +6,89 @@ import difflib
 from importlib.metadata import entry_points
 
 from leanloop.core.errors import BadInputError
-from leanloop.levers.memory import keep_observations, summarise
-from leanloop.levers.model import choice, escalate
-from leanloop.levers.planning import examples, plan_first
+from leanloop.levers.memory import (
+    dedupe,
+    fold,
+    keep_observations,
+    keep_turns,
+    notes,
+    stable_prefix,
+    summarise,
+    truncate_observation,
+)
+from leanloop.levers.model import choice, effort, escalate, max_output, route
+from leanloop.levers.planning import dag, delegate, examples, plan_execute, plan_first, samples
 from leanloop.levers.protocol import Lever
-from leanloop.levers.stopping import max_steps, repeat_guard, token_budget
-from leanloop.levers.tools import projection, result_cache, shortlist
+from leanloop.levers.stopping import (
+    abort_doomed,
+    max_steps,
+    no_progress,
+    repeat_guard,
+    self_check,
+    time_budget,
+    token_budget,
+    usd_budget,
+)
+from leanloop.levers.tools import (
+    budget_aware,
+    parallel,
+    program,
+    projection,
+    result_cache,
+    schema_trim,
+    shortlist,
+)
 
 ENTRY_POINT_GROUP = "leanloop.levers"
 
 # The model is known first, history is edited before anything is put in front of it, and the plan
-# is asked for behind the prompt that the steps will have.
+# is asked for behind the prompt that the steps will have. Responses go the other way: an answer is
+# voted on, then checked by who gave it, and then by who may hand the run to a larger model; and
+# what the check puts into the history stands where it came up, since no one has edited it yet.
+#
+# Levers that take old messages away come first: a summary counts on an unshortened history.
+# Whether they may is then decided by stable_prefix. The memory levers behind it never change what
+# a message was made into once, as long as those before them are the same, or add to the end; so
+# they cannot break the prefix. A repeated observation refers only to a copy that is left. Whole
+# texts are folded before they would be cut. Levers with tools of their own stand behind the cache
+# of results, which a call of a tool that it does not know would empty.
 BUILT_IN: dict[str, Lever] = {
     lever.card.name: lever
     for lever in (
         choice.LEVER,
+        route.LEVER,
         escalate.LEVER,
+        effort.LEVER,
+        max_output.LEVER,
+        self_check.LEVER,
         summarise.LEVER,
+        keep_turns.LEVER,
         keep_observations.LEVER,
+        stable_prefix.LEVER,
+        dedupe.LEVER,
         examples.LEVER,
         shortlist.LEVER,
+        schema_trim.LEVER,
         projection.LEVER,
         result_cache.LEVER,
+        fold.LEVER,
+        truncate_observation.LEVER,
+        notes.LEVER,
+        program.LEVER,
+        parallel.LEVER,
+        delegate.LEVER,
         plan_first.LEVER,
+        plan_execute.LEVER,
+        dag.LEVER,
+        samples.LEVER,
+        budget_aware.LEVER,
         max_steps.LEVER,
         repeat_guard.LEVER,
         token_budget.LEVER,
+        usd_budget.LEVER,
+        time_budget.LEVER,
+        no_progress.LEVER,
+        abort_doomed.LEVER,
     )
 }
 

@@ -98,6 +98,23 @@ def no_price(call: ModelCall) -> Decimal | None:
     return None
 
 
+class Doom(Protocol):
+    """Says how likely a run is to fail, learned from runs of the same study."""
+
+    def threshold(self, level: float) -> float | None:
+        """The least chance at which a run is to be ended.
+
+        Args:
+            level: Of the runs that are ended, the share that would have failed, 0 to 1.
+
+        Returns:
+            None when no chance is that sure.
+        """
+
+    def chance(self, features: Sequence[float]) -> float:
+        """The probability of failure, 0 to 1, of a run with these features."""
+
+
 @dataclass(frozen=True)
 class RunContext:
     """What a lever may know of the run that it is part of.
@@ -112,6 +129,7 @@ class RunContext:
         make_calls: Makes tool calls.
         price: Dollars of a model call; None when they are unknown.
         max_steps: Steps that no run may pass; None when there is no such limit.
+        doom: Knows runs that fail; None while too little is known.
     """
 
     task: Task
@@ -123,6 +141,7 @@ class RunContext:
     make_calls: MakeCalls = no_calls
     price: Callable[[ModelCall], Decimal | None] = no_price
     max_steps: int | None = None
+    doom: Doom | None = None
 
 
 class Stage:

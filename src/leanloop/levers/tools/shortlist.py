@@ -14,16 +14,20 @@ from leanloop.levers.protocol import Card, RunContext, SimpleLever, Stage
 class Shortlist(Stage):
     """Shows the tools that rank highest for the task's text, in their own order.
 
+    Only tools of the task are left out: one that a lever has added stays.
+
     Args:
-        names: The tools to show.
+        left_out: Names of the tools that are not shown.
     """
 
-    def __init__(self, names: frozenset[str]) -> None:
-        self._names = names
+    def __init__(self, left_out: frozenset[str]) -> None:
+        self._left_out = left_out
 
     async def on_request(self, request: Request) -> Request:
         """Leave the other tools out."""
-        tools = tuple(t for t in request.tools if t.name in self._names)
+        tools = tuple(t for t in request.tools if t.name not in self._left_out)
+        if len(tools) == len(request.tools):
+            return request
         return msgspec.structs.replace(request, tools=tools)
 
 
@@ -44,7 +48,8 @@ def _text(tool: ToolSpec) -> str:
 
 
 def _make(setting: Setting, context: RunContext) -> Stage:
-    return Shortlist(rank_tools(context.tools, context.task.prompt, int(setting)))
+    shown = rank_tools(context.tools, context.task.prompt, int(setting))
+    return Shortlist(frozenset(t.name for t in context.tools) - shown)
 
 
 LEVER = SimpleLever(
