@@ -31,6 +31,7 @@ class RunTable:
         self._columns: dict[str, int] = {}
         self._names: list[str] = []
         self._rows: dict[str, Floats] = {}
+        self._means: dict[str, dict[str, float]] = {}
 
     def add(self, run: Run) -> None:
         """Take in a run; runs of one task with several seeds are averaged by the reader."""
@@ -51,6 +52,7 @@ class RunTable:
         if rows is None or at >= len(rows):
             rows = self._grown(configuration_id, at)
         rows[at] = row
+        self._means.pop(configuration_id, None)
 
     def tasks(self, configuration: Configuration) -> list[str]:
         """Tasks that the configuration has been run on, in the order in which they were met."""
@@ -97,6 +99,12 @@ class RunTable:
 
     def means(self, configuration: Configuration) -> dict[str, float]:
         """Mean of every column over the configuration's own tasks; NaN where one is unknown."""
+        known = self._means.get(configuration.id)
+        if known is None:
+            known = self._means[configuration.id] = self._new_means(configuration)
+        return known
+
+    def _new_means(self, configuration: Configuration) -> dict[str, float]:
         has = self._has(configuration)
         if not has.any():
             return dict.fromkeys(COLUMNS, math.nan)

@@ -44,6 +44,8 @@ class SqlStore:
         try:
             self._engine = _engine(place)
             self._set_up_tables()
+            # Built once: building a statement takes longer than carrying it out.
+            self._keep_run = self._keeping()
         except ModuleNotFoundError:
             remedy = "needs psycopg: install leanloop with the extra 'postgres'"
             raise BadInputError(self.place, remedy) from None
@@ -99,12 +101,9 @@ class SqlStore:
             "success": run.success,
             "run_json": msgspec.json.encode(run),
         }
-        outage = _of(RUNS, study, run.key) & (RUNS.c.status == Status.OUTAGE)
-        insert = self._insert(RUNS).values(**row).on_conflict_do_nothing().returning(RUNS.c.number)
         with self._writing() as connection:
-            connection.execute(sa.delete(RUNS).where(outage))
-            kept = connection.scalar(insert) is not None
-            connection.execute(sa.delete(LEASES).where(_of(LEASES, study, run.key)))
+            kept = connection.scalar(self._keep_run, row) is not None
+            connection.execute(GIVE_UP, {name: row[name] for name in LEASE_KEY})
         return kept
 
     def find(self, study: str, key: RunKey) -> Run | None:
@@ -217,6 +216,17 @@ class SqlStore:
                     for index in table.indexes:
                         connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
+    def _keeping(self) -> sa.Executable:
+        """Inserts a run, or puts it in the place of an outage; nothing where a run is there."""
+        names = [c.name for c in RUNS.c if c.name != "number"]
+        insert = self._insert(RUNS).values({name: sa.bindparam(name) for name in names})
+        found: sa.Executable = insert.on_conflict_do_update(
+            index_elements=["study", *(c.name for c in _key(RUNS))],
+            set_={name: insert.excluded[name] for name in ("status", "success", "run_json")},
+            where=RUNS.c.status == str(Status.OUTAGE),
+        ).returning(RUNS.c.number)
+        return found
+
     def _insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - a type for each database
         """An insert that may name what to do when the row is there already."""
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
@@ -249,6 +259,13 @@ def _key(table: sa.Table) -> tuple[sa.Column[Any], ...]:
 def _of(table: sa.Table, study: str, key: RunKey) -> sa.ColumnElement[bool]:
     same = zip(_key(table), msgspec.structs.astuple(key), strict=True)
     return sa.and_(table.c.study == study, *(column == value for column, value in same))
+
+
+LEASE_KEY = ("study", "configuration_id", "task_id", "seed")
+GIVE_UP = sa.delete(LEASES).where(
+    sa.and_(*(LEASES.c[name] == sa.bindparam(name) for name in LEASE_KEY))
+)
+"""Takes the lease of a run away."""
 
 
 def _totals() -> tuple[sa.Column[Any], ...]:
