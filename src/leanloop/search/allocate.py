@@ -131,7 +131,7 @@ class MembershipAllocator:
         beliefs, _ = self._believe(seen, values, _runs(values))
         rng = np.random.default_rng(self.seed)
         normals = rng.normal(size=(len(self.goals), draws, len(self.settings)))
-        found, helps = self._look(beliefs, normals)
+        found, helps = self._look(beliefs, normals, chances=True)
         return Allocation(found, found.wrong <= self.level, (), helps)
 
     def _normal(self, draws: int) -> Floats:
@@ -150,13 +150,15 @@ class MembershipAllocator:
             noise.append(float(np.median(evidence.variance)))
         return beliefs, noise
 
-    def _look(self, beliefs: Sequence[Posterior], normals: Floats) -> tuple[ParetoSet, float]:
+    def _look(
+        self, beliefs: Sequence[Posterior], normals: Floats, *, chances: bool = False
+    ) -> tuple[ParetoSet, float]:
         """The frontier by these draws, and the chance that something beats the baseline."""
         signs = [-1.0 if g.is_cost else 1.0 for g in self.goals]
         drawn = [s * b.draw(n) for s, b, n in zip(signs, beliefs, normals, strict=True)]
         draws = np.stack(drawn, axis=-1)
         means = np.stack([s * b.mean for s, b in zip(signs, beliefs, strict=True)], axis=-1)
-        found = choose_set(draws, means, self._zone)
+        found = choose_set(draws, means, self._zone, chances=chances)
         lead: Floats = draws[:, found.candidates] - draws[:, :1]
         no_worse, better = (lead >= -self._zone).all(axis=-1), (lead > self._zone).any(axis=-1)
         return found, float(np.any(no_worse & better, axis=1).mean())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leanloop.core.configuration import Configuration
+from leanloop.search.allocate import Goal
 from leanloop.search.question import Question
 from leanloop.search.runtable import COLUMNS, RunTable
 from leanloop.stats.frontier import dominance_probability
@@ -82,23 +83,10 @@ class Rivalry:
     ) -> Configuration | None:
         """Of those whose means are no worse, the one that leads by most."""
         own = self.table.means(configuration)
-        leads = {c: self._lead(self.table.means(c), own) for c in alive if c != configuration}
+        goals = {name: self.question.goal(name) for name in self.question.directions}
+        leads = {c: _lead(self.table.means(c), own, goals) for c in alive if c != configuration}
         best = max(leads, key=lambda c: leads[c], default=None)
         return None if best is None or leads[best] <= 0 else best
-
-    def _lead(self, means: Mapping[str, float], own: Mapping[str, float]) -> float:
-        """Margins by which one leads, all objectives together; nothing if it is worse on one."""
-        total = 0.0
-        for name in self.question.directions:
-            goal = self.question.goal(name)
-            gap = means[name] - own[name]
-            if goal.is_cost and gap:
-                known = means[name] > 0 and own[name] > 0
-                gap = math.log(own[name] / means[name]) if known else -math.inf
-            if not gap >= -goal.zone:
-                return 0.0
-            total += gap / goal.zone
-        return total
 
     def _compared(self) -> list[Objective]:
         """The objectives with what may be lost on each."""
@@ -107,3 +95,17 @@ class Rivalry:
             Objective(COLUMNS.index(name), name != "success", margins[name != "success"])
             for name in self.question.directions
         ]
+
+
+def _lead(means: Mapping[str, float], own: Mapping[str, float], goals: Mapping[str, Goal]) -> float:
+    """Margins by which one leads, all objectives together; nothing if it is worse on one."""
+    total = 0.0
+    for name, goal in goals.items():
+        gap = means[name] - own[name]
+        if goal.is_cost and gap:
+            known = means[name] > 0 and own[name] > 0
+            gap = math.log(own[name] / means[name]) if known else -math.inf
+        if not gap >= -goal.zone:
+            return 0.0
+        total += gap / goal.zone
+    return total

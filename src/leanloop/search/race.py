@@ -112,8 +112,8 @@ class Race:
         judged = judge.judge(np.arange(len(tried)), values)
         found = judged.found
         chances: dict[Configuration, float | None] = dict.fromkeys(tried, 0.0)
-        for i, chance in zip(found.candidates.tolist(), found.chances.tolist(), strict=True):
-            chances[tried[i]] = chance
+        known = [] if found.chances is None else found.chances.tolist()
+        chances |= {tried[i]: p for i, p in zip(found.candidates.tolist(), known, strict=True)}
         members = [tried[i] for i in found.members.tolist()]
         members.sort(key=lambda c: -(chances[c] or 0.0))
         # Without the baseline among them, nothing was asked of it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from leanloop.stats.frontier import Bools, on_frontier
 from leanloop.stats.resampling import Floats, Ints
@@ -45,17 +46,18 @@ class ParetoSet:
         doubts: Why, likeliest first.
         candidates: The configurations that were looked at in full, sorted.
         chances: Of each candidate, the probability that no other is at least as good
-            on every objective and better by more than the zone on one.
+            on every objective and better by more than the zone on one; None where
+            nobody asked for them.
     """
 
     members: Ints
     wrong: float
     doubts: tuple[Doubt, ...]
     candidates: Ints
-    chances: Floats
+    chances: Floats | None
 
 
-def choose_set(draws: Floats, means: Floats, zone: Floats) -> ParetoSet:
+def choose_set(draws: Floats, means: Floats, zone: Floats, *, chances: bool = True) -> ParetoSet:
     """The set that is least likely wrong.
 
     Args:
@@ -63,11 +65,12 @@ def choose_set(draws: Floats, means: Floats, zone: Floats) -> ParetoSet:
             configurations, objectives).
         means: Their means, shape (configurations, objectives).
         zone: What counts as no difference on each objective, shape (objectives,).
+        chances: Whether to work out ``chances`` too.
     """
     certain = on_frontier(means)
     order = np.argsort(-(on_frontier(draws).mean(axis=0) + certain), kind="stable")
     some = np.sort(order[:CANDIDATES])
-    covers, beats, outdoes = _relations(draws[:, some], zone)
+    covers, beats = _relations(draws[:, some], zone)
     inside = _least_wrong(certain[some], covers, beats)
     wrong = np.where(inside, beats.any(axis=1), ~covers[:, inside].any(axis=1))
     doubts = _doubts(wrong, inside, covers, beats)
@@ -76,7 +79,7 @@ def choose_set(draws: Floats, means: Floats, zone: Floats) -> ParetoSet:
         wrong=float(wrong.any(axis=1).mean()),
         doubts=tuple(Doubt(int(some[d.one]), int(some[d.other]), d.chance) for d in doubts),
         candidates=some,
-        chances=1 - outdoes.any(axis=1).mean(axis=0),
+        chances=_chances(draws[:, some], zone) if chances else None,
     )
 
 
@@ -96,25 +99,39 @@ def is_right(members: Ints, truth: Floats, zone: Floats) -> bool:
     return bool(covered.all() and not (lead < -zone - 1e-9).all(axis=-1).any())
 
 
-def _relations(draws: Floats, zone: Floats) -> tuple[Bools, Bools, Bools]:
-    """By draw, first configuration and second: whether the first covers, beats, outdoes the second.
+def _relations(draws: Floats, zone: Floats) -> tuple[Bools, Bools]:
+    """By draw, first configuration and second: whether the first covers, beats the second.
 
     It covers it when it is no more than the zone worse on any objective, beats it when
-    it is more than the zone better on every one, outdoes it when it is worse on none
-    and more than the zone better on one.
+    it is more than the zone better on every one.
     """
-    count = draws.shape[1]
-    covers = np.ones((len(draws), count, count), dtype=np.bool_)
-    beats, no_worse, better = covers.copy(), covers.copy(), np.zeros_like(covers)
-    small = draws.astype(np.float32)
-    for at, width in enumerate(zone.astype(np.float32)):
-        first, second = small[:, :, None, at], small[:, None, :, at]
-        covers &= first >= second - width
-        more = first > second + width
-        beats &= more
-        better |= more
-        no_worse &= first >= second
-    return covers, beats, no_worse & better
+    lead, width = _lead(draws, 0), np.float32(zone[0])
+    covers, beats = lead >= -width, lead > width
+    for at in range(1, len(zone)):
+        lead, width = _lead(draws, at), np.float32(zone[at])
+        covers &= lead >= -width
+        beats &= lead > width
+    return covers, beats
+
+
+def _chances(draws: Floats, zone: Floats) -> Floats:
+    """Of each configuration, the share of draws in which no other outdoes it.
+
+    One outdoes another when it is worse on no objective and more than the zone better on one.
+    """
+    lead = _lead(draws, 0)
+    no_worse, better = lead >= 0, lead > np.float32(zone[0])
+    for at in range(1, len(zone)):
+        lead = _lead(draws, at)
+        no_worse &= lead >= 0
+        better |= lead > np.float32(zone[at])
+    return np.asarray(1 - (no_worse & better).any(axis=1).mean(axis=0))
+
+
+def _lead(draws: Floats, at: int) -> npt.NDArray[np.float32]:
+    """By draw, first configuration and second: how much better the first is on an objective."""
+    small = draws[:, :, at].astype(np.float32)
+    return np.asarray(small[:, :, None] - small[:, None, :], dtype=np.float32)
 
 
 def _least_wrong(inside: Bools, covers: Bools, beats: Bools) -> Bools:
