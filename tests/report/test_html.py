@@ -19,6 +19,8 @@ from leanloop.report.html import (
     write_report,
 )
 from leanloop.report.terminal import show_result
+from leanloop.search.constraints import Check, Kept
+from leanloop.search.result import DroppedMember, Optimism
 from tests.report.results import bare, hostile, never_on_holdout, result, verdict
 
 EVERY = {
@@ -198,3 +200,25 @@ def test_the_terminal_shows_every_result(found):
     text = console.export_text()
     assert found.baseline.id in text
     assert "None" not in text
+
+
+def test_constraints_and_what_choosing_flattered_are_shown():
+    check = Check("usd <= baseline * 0.5", Kept.SHOWN, -0.001, -0.002, -0.0005, 42, "holdout")
+    plain = result()
+    chosen = replace(
+        plain.frontier[0], constraints=(check,), optimism=Optimism(0.1, 1.25, 0.02, 1.01)
+    )
+    gone = DroppedMember("d0", {"tools.shortlist": 4}, None, None, 30, "p95 latency_s <= 20")
+    shown = render_report(
+        replace(
+            plain,
+            frontier=(chosen, *plain.frontier[1:]),
+            recommended=chosen.id,
+            constraints=(check.constraint,),
+            dropped=(gone,),
+        )
+    )
+    assert "usd &lt;= baseline * 0.5" in shown
+    assert "breaks <code>p95 latency_s &lt;= 20</code>" in shown
+    assert "success fell by +10 points, cost ×1.25" in shown
+    assert "the baseline, which nobody chose: +2 points, ×1.01" in shown

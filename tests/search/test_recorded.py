@@ -148,3 +148,40 @@ def test_a_dollar_cap_counts_what_was_recorded(tmp_path):
     assert "kept for the holdout: the cap of $50" in result["stopped_because"]
     assert 20 <= result["runs_used"] <= 25
     assert result["baseline"]["holdout"] is not None
+
+
+async def test_a_constraint_of_the_file_bounds_what_is_recommended(tmp_path):
+    cheap = planted()
+    for row in cheap:
+        if row["configuration"] == "c4":
+            row["usd"] /= 10
+    text = study_file(tmp_path, cheap, rest="").read_text()
+    bound = 'constraints = ["success >= baseline - 0.1"]\nmargin = 0.1'
+    (tmp_path / "study.toml").write_text(text.replace("margin = 0.1", bound))
+    result, _ = await run(tmp_path / "study.toml")
+    best = result.member(result.recommended)
+    assert best.settings == {"configuration": "c1"}
+    assert [c.kept for c in best.constraints] == ["shown"]
+    assert {c.split for c in best.constraints} == {"holdout"}
+    every = [*result.frontier, *result.others]
+    assert "c4" not in {m.settings["configuration"] for m in result.frontier}
+    breaking = {d.settings["configuration"] for d in result.dropped if d.breaks}
+    assert breaking <= {"c2", "c3", "c4"}
+    assert len({m.id for m in every} | {d.id for d in result.dropped}) == 5
+    assert len(every) + len(result.dropped) == 5
+
+
+async def test_a_study_may_start_from_what_an_earlier_one_found(tmp_path):
+    first, _ = await run(study_file(tmp_path, planted()))
+    later = STUDY.format(suite="", rest='[plan]\ntransfer = "recorded"\npropose = "factorial"')
+    path = tmp_path / "later.toml"
+    path.write_text(later.replace('name = "recorded"', 'name = "later"'))
+    store = SqlStore(tmp_path / "store.sqlite")
+    result = await Study.from_toml(path).optimize(store)
+    ran = list(dict.fromkeys(r.key.configuration_id for r in store.runs("later")))
+    store.close()
+    assert ran[1 : 1 + len(first.frontier)] == [m.id for m in first.frontier if m.id != ran[0]]
+    assert result.recommended == first.recommended
+    path.write_text(later.replace('transfer = "recorded"', 'transfer = "nobody"'))
+    with pytest.raises(BadInputError, match=r"plan.transfer: study 'nobody' has no result"):
+        await Study.from_toml(path).optimize(SqlStore(tmp_path / "other.sqlite"))

@@ -52,7 +52,6 @@ def run_study(study: Study, place: Path | str, *, as_json: bool, executor: str =
             study.load_models(tell_fetch(console))
         with TerminalObserver(console) as observer:
             result = asyncio.run(go(observer))
-        store.save_result(study.spec.name, msgspec.json.encode(result))
     except BaseExceptionGroup as group:
         raise _bad_input(group) from None
     except KeyboardInterrupt:

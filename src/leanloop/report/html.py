@@ -23,6 +23,7 @@ from leanloop.report.figures import (
     frontier_figure,
     steps_figure,
 )
+from leanloop.report.terminal import say_optimism
 from leanloop.search.result import Figures, Member, Result
 from leanloop.stats.comparison import paired_difference
 from leanloop.stats.interval import Interval
@@ -140,6 +141,7 @@ def render_report(result: Result) -> str:
             r.label for r in rows if r.kind != "other" and not _has(_figures(r.member, split))
         ],
         toml=show_toml(found.settings) if found else "",
+        flattered=say_optimism(found) if found else "",
         tasks=tasks,
         floor=smallest_margin(tasks),
         plots=[_frontier_plot(rows, split, axis) for axis in AXES],

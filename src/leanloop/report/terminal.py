@@ -11,6 +11,7 @@ from rich.text import Text
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.run import Run
+from leanloop.search.constraints import Check
 from leanloop.search.protocol import Progress
 from leanloop.search.result import Figures, Member, Result
 from leanloop.stats.interval import Interval
@@ -99,6 +100,8 @@ def _summary(r: Result) -> str:
                 f"tokens ×{_range(v.tokens, 2)}; paired, 95% intervals, n={v.success.n}."
             )
     lines.append(_called(r))
+    if found is not None:
+        lines += [f"  {said}" for said in (say_optimism(found), *map(say_check, found.constraints))]
     spent = "an unknown sum" if r.search_usd is None else f"${r.search_usd:.4f}"
     paid = "" if r.break_even_tasks is None else f", paid back after {r.break_even_tasks} tasks"
     lines.append(f"Search and holdout cost {spent}{paid}.")
@@ -111,6 +114,29 @@ def _called(r: Result) -> str:
     count = f"{len(r.frontier)} of {len(r.frontier) + len(r.others) + len(r.dropped)}"
     helps = "" if r.p_helps is None else f"; something beats the baseline with p {r.p_helps:.2g}"
     return f"Frontier: {count} configurations{sure}{helps} (modelled from the search's runs)."
+
+
+def say_optimism(member: Member) -> str:
+    """How much better a configuration looked where it was chosen than on the holdout."""
+    o = member.optimism
+    if o is None:
+        return "It was not run on the holdout."
+    cost = "" if o.cost is None else f", cost ×{o.cost:.2f}"
+    base = ""
+    if o.baseline_success is not None:
+        other = "" if o.baseline_cost is None else f", ×{o.baseline_cost:.2f}"
+        base = f"; the baseline, which nobody chose: {100 * o.baseline_success:+.0f} points{other}"
+    return (
+        f"From search to holdout: success fell by {100 * o.success:+.0f} points{cost}{base}. "
+        "What is left of the difference is selection and chance."
+    )
+
+
+def say_check(check: Check) -> str:
+    """Whether a constraint is kept to, in a line."""
+    by = "" if check.excess is None else f", broken by {check.excess:.3g}"
+    ends = "" if check.low is None else f" ({check.low:.3g} to {check.high:.3g})"
+    return f"Constraint {check.constraint!r}: {check.kept}{by}{ends}, n={check.n} {check.split}"
 
 
 def _holdout_table(result: Result) -> Table:

@@ -215,7 +215,8 @@ class Optimization:
             recommendation=why,
             references={n: self._member(c, standing) for n, c in self.references.items()},
             levers=tuple(self._effects()),
-            dropped=tuple(_dropped(d) for d in self.contest.dropped),
+            # One that got no more runs, being within the margins of a rival, may be as good.
+            dropped=tuple(_dropped(d) for d in self.contest.dropped if d.configuration not in on),
             steps=cost_by_step(self._runs_of(self.baseline), self.study.prices),
             prices=self.study.price_labels(),
             search_usd=usd,

@@ -166,7 +166,9 @@ class Study:
         ledger = self._ledger(store, watching, runner)
         async with ledger.open():
             earlier = self._earlier(store)
-            return await Optimization(self, ledger, watching, earlier).run()
+            result = await Optimization(self, ledger, watching, earlier).run()
+        store.save_result(self.spec.name, msgspec.json.encode(result))
+        return result
 
     def _earlier(self, store: Store) -> list[Configuration]:
         """The frontier of the study that this one starts from."""
