@@ -233,6 +233,8 @@ class TestHistory:
                 "tool_use_id": "t1",
                 "content": "no such order",
                 "is_error": True,
+                # What a lever shows behind it is other text the next time.
+                **EPHEMERAL,
             },
             {**text_block("Give your answer now."), **EPHEMERAL},
         ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from leanloop.core.configuration import Configuration
-from leanloop.core.errors import ModelError, OutageError, SpentError
+from leanloop.core.errors import BadInputError, ModelError, OutageError, SpentError
 from leanloop.core.message import (
     Message,
     Request,
@@ -22,7 +22,7 @@ from leanloop.core.message import (
 )
 from leanloop.core.run import ModelCall, Run, RunKey, Status, Step, ToolUse
 from leanloop.core.task import Task
-from leanloop.levers.protocol import Answer, Lever, RunContext, Stop, Verdict, no_price
+from leanloop.levers.protocol import Answer, Doom, Lever, RunContext, Stop, Verdict, no_price
 from leanloop.loop.pipeline import Pipeline, build_pipeline
 from leanloop.models.protocol import Model
 from leanloop.suites.protocol import Environment, Suite
@@ -56,6 +56,7 @@ class Agent:
         levers: Every lever that a configuration may set, in pipeline order.
         limits: What no run may pass.
         price: Dollars of a model call, for levers that go by them; None when unknown.
+        doom: Knows runs that fail, for the lever that ends those; None while unknown.
     """
 
     suite: Suite
@@ -64,6 +65,7 @@ class Agent:
     levers: Mapping[str, Lever]
     limits: Limits = field(default_factory=Limits)
     price: Callable[[ModelCall], Decimal | None] = no_price
+    doom: Doom | None = None
 
     @property
     def concurrency(self) -> int:
@@ -79,7 +81,8 @@ class Agent:
         try:
             async with timeout:
                 success = await self._attempt(configuration, task, seed, record)
-        except SpentError:
+        except (SpentError, BadInputError):
+            # Money that is spent, or a part that is not installed, says nothing of an agent.
             raise
         except OutageError as error:
             record.end(Status.OUTAGE, str(error))
@@ -122,6 +125,7 @@ class Agent:
                 make_calls=turn.make_calls,
                 price=self.price,
                 max_steps=self.limits.max_steps,
+                doom=self.doom,
             )
             turn.pipeline = build_pipeline(configuration, context, self.levers)
             await self._loop(turn, task, seed)

@@ -51,10 +51,11 @@ class AnthropicMessages:
         endpoint: Where it answers.
         provider: The first half of ``ref``; a name that prices know.
         cache: Whether to mark the end of the system text, or of the tools when
-            there is none, and the end of the conversation as five-minute cache
-            breakpoints: two of the four allowed. A prefix below the model's minimum
-            is silently not cached, and a breakpoint finds an earlier one at most
-            twenty blocks back (Anthropic, Prompt caching, 2026-11).
+            there is none, and the end of the conversation (and of its last results)
+            as five-minute cache breakpoints: at most three of the four allowed. A
+            prefix below the model's minimum is silently not cached, and a breakpoint
+            finds an earlier one at most twenty blocks back (Anthropic, Prompt caching,
+            2026-11).
     """
 
     def __init__(
@@ -151,7 +152,7 @@ class AnthropicMessages:
         if self._cache:
             _mark_last(system or tools)
             if turns and turns[-1]["role"] == "user":
-                _mark_last(turns[-1]["content"])
+                _mark_ends(turns[-1]["content"])
         body: dict[str, Any] = {
             "model": self._name,
             "max_tokens": request.max_output_tokens,
@@ -166,6 +167,18 @@ class AnthropicMessages:
             if not request.tools_allowed:
                 body["tool_choice"] = {"type": "none"}
         return body
+
+
+def _mark_ends(blocks: list[dict[str, Json]]) -> None:
+    """Mark the last block, and the last result before it.
+
+    What a lever shows at the end of a request is other text the next time, and would
+    leave nothing cached to find up to there.
+    """
+    results = [i for i, b in enumerate(blocks) if b["type"] == "tool_result"]
+    if results and results[-1] + 1 < len(blocks):
+        blocks[results[-1]] = {**blocks[results[-1]], "cache_control": BREAKPOINT}
+    _mark_last(blocks)
 
 
 def _mark_last(blocks: list[dict[str, Json]]) -> None:

@@ -233,9 +233,13 @@ def transcript(request: Request) -> str:
     """
     lines = []
     after_answer = True
-    for message in request.messages:
+    # The tools stand behind the system texts that the conversation begins with, once.
+    before = next((i for i, m in enumerate(request.messages) if not _is_system(m)), 0)
+    for i, message in enumerate(request.messages):
         if isinstance(message, SystemMessage):
-            lines.append(f"{message.text}\n\nTools:\n{tool_lines(request.tools)}\n\n{PROTOCOL}\n")
+            lines.append(message.text + "\n")
+            if i + 1 == before:
+                lines.append(f"Tools:\n{tool_lines(request.tools)}\n\n{PROTOCOL}\n")
         elif isinstance(message, AssistantMessage):
             after_answer = not message.tool_calls
             lines.append(_assistant_text(message) + ("\n" if after_answer else ""))
@@ -245,6 +249,10 @@ def transcript(request: Request) -> str:
             lines.append(("Task: " if after_answer else "Note: ") + message.text)
             after_answer = False
     return "\n".join(lines) + "\n"
+
+
+def _is_system(message: Message) -> bool:
+    return isinstance(message, SystemMessage)
 
 
 def _chat_message(message: Message) -> dict[str, str]:

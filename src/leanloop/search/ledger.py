@@ -13,6 +13,7 @@ from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError, SpentError
 from leanloop.core.run import Run, RunKey, Status
 from leanloop.core.task import Task
+from leanloop.levers.protocol import Doom
 from leanloop.loop.agent import Agent
 from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
@@ -112,6 +113,11 @@ class Ledger:
     def open(self) -> AbstractAsyncContextManager[None]:
         """Hold what is claimed while runs are made."""
         return self._claims.held()
+
+    def teach(self, doom: Doom) -> None:
+        """Let later runs end when they are doomed; runs made by others are not taught."""
+        if isinstance(self._runner, Agent):
+            self._runner = replace(self._runner, doom=doom)
 
     def unmade(self, configuration: Configuration, tasks: Sequence[Task]) -> int:
         """How many of these runs are still to be made: those that no earlier session made."""

@@ -11,6 +11,7 @@ from leanloop.core.configuration import Configuration, Setting
 from leanloop.core.run import Run
 from leanloop.core.task import Split, Task
 from leanloop.pricing.cost import PriceBook
+from leanloop.search import doomed
 from leanloop.search.builtin import PROPOSERS
 from leanloop.search.constraints import Constraints, read_constraint
 from leanloop.search.dropping import Dropped
@@ -115,6 +116,7 @@ class Optimization:
         self.constraints = Constraints(every, self.baseline) if every else None
         costs = [name for name in spec.objectives if name != "success"]
         self.rule = Rule(spec.margin, costs[0] if costs else "usd")
+        self.lesson = doomed.DoomLesson(spec.seed)
         self.universe = self._universe()
         self.contest = Race(
             self._make, self.table, self.universe, spec.plan, self._question(), self._refuse
@@ -176,8 +178,19 @@ class Optimization:
     async def _make(self, jobs: Jobs) -> None:
         self.ledger.alive = len(self.contest.alive)
         self.ledger.dropped = len(self.contest.dropped)
+        self._learn()
         for run in await self.ledger.make(jobs):
             self.table.add(run)
+
+    def _learn(self) -> None:
+        """Teach the lever that ends doomed runs, once enough has been seen."""
+        if doomed.LEVER not in self.study.space():
+            return
+        runs = [r for r in self.ledger.runs.values() if r.split is Split.SEARCH]
+        learned = self.lesson.learn(runs)
+        if learned is not None:
+            self.ledger.teach(learned)
+            self.observer.note(f"{doomed.LEVER} was learned from {len(runs)} runs")
 
     def _refuse(self, jobs: Jobs) -> str | None:
         return self.holdout.refuse(jobs, self.contest.alive)

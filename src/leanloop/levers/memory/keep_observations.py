@@ -19,32 +19,40 @@ class KeepObservations(Stage):
 
     def __init__(self, keep: int) -> None:
         self._keep = keep
-        self._masked: dict[str, ToolMessage] = {}
+        self._old: tuple[Message, ...] = ()
+        self._sent: tuple[Message, ...] = ()
 
     async def on_request(self, request: Request) -> Request:
-        """Mask what is older than the last ``keep`` observations."""
-        left = self._keep
-        messages: list[Message] = []
-        changed = False
-        for message in reversed(request.messages):
-            if isinstance(message, ToolMessage):
-                left -= 1
-                if left < 0 and len(message.text) > len(MASK):
-                    messages.append(self._mask(message))
-                    changed = True
-                    continue
-            messages.append(message)
-        if not changed:
-            return request
-        messages.reverse()
-        return with_messages(request, messages)
+        """Mask what is older than the last ``keep`` observations.
 
-    def _mask(self, message: ToolMessage) -> ToolMessage:
-        masked = self._masked.get(message.call_id)
-        if masked is None:
-            masked = ToolMessage(message.call_id, message.name, MASK, message.is_error)
-            self._masked[message.call_id] = masked
-        return masked
+        What was masked in the step before is taken over as it is, so that a step
+        looks at what is new and at what is still whole.
+        """
+        messages = request.messages
+        start = self._first_whole(messages)
+        if start < len(self._old) or messages[: len(self._old)] != self._old:
+            self._old, self._sent = (), ()
+        if start > len(self._old):
+            self._sent += tuple(map(_masked, messages[len(self._old) : start]))
+            self._old = messages[:start]
+        if self._sent == self._old:
+            return request
+        return with_messages(request, self._sent + messages[start:])
+
+    def _first_whole(self, messages: tuple[Message, ...]) -> int:
+        """Where the oldest observation is that stays whole; 0 when all do."""
+        left = self._keep
+        for at in range(len(messages) - 1, -1, -1):
+            left -= isinstance(messages[at], ToolMessage)
+            if not left:
+                return at
+        return 0
+
+
+def _masked(message: Message) -> Message:
+    if isinstance(message, ToolMessage) and len(message.text) > len(MASK):
+        return ToolMessage(message.call_id, message.name, MASK, message.is_error)
+    return message
 
 
 def _make(setting: Setting, context: RunContext) -> Stage:

@@ -19,7 +19,7 @@ from leanloop.core.message import (
     with_messages,
 )
 from leanloop.core.task import Example
-from leanloop.levers.planning.examples import example_step
+from leanloop.levers.planning.examples import PREFIX, example_step
 from leanloop.levers.protocol import Card, RunContext, SimpleLever, Stage
 
 FIELDS = "fields"
@@ -45,7 +45,7 @@ class Projection(Stage):
     async def on_request(self, request: Request) -> Request:
         """Show the argument in the tools and in the examples."""
         tools = tuple(self._spec(t) for t in request.tools)
-        messages = tuple(self._example(m) for m in request.messages)
+        messages = self._with_examples(request.messages)
         return msgspec.structs.replace(with_messages(request, messages), tools=tools)
 
     async def on_tool_call(self, call: ToolCall) -> ToolCall | ToolMessage:
@@ -71,6 +71,13 @@ class Projection(Stage):
         if shown is None:
             shown = self._specs[tool.name] = _with_fields(tool)
         return shown
+
+    def _with_examples(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Worked examples stand before the run's own calls, so the rest is not looked at."""
+        if not self._examples:
+            return messages
+        end = next((i for i, m in enumerate(messages) if _own_call(m)), len(messages))
+        return (*map(self._example, messages[:end]), *messages[end:])
 
     def _example(self, message: Message) -> Message:
         if isinstance(message, ToolMessage):
@@ -104,6 +111,12 @@ def project(text: str, fields: list[str]) -> str:
         rows = [{f: v[f] for f in fields if f in v} for v in value]
         return json.dumps(rows, ensure_ascii=False) if all(rows) else text
     return text
+
+
+def _own_call(message: Message) -> bool:
+    """Whether it calls a tool and is not part of a worked example."""
+    calls = message.tool_calls if isinstance(message, AssistantMessage) else ()
+    return bool(calls) and not calls[0].call_id.startswith(f"{PREFIX}-")
 
 
 def _can_project(tool: ToolSpec) -> bool:
