@@ -31,6 +31,28 @@ WITHOUT_SUMMARY: dict[str, Setting] = {
     "tools.shortlist": 2,
 }
 WITH_SUMMARY = {**WITHOUT_SUMMARY, "memory.summarise": "5:2"}
+OTHERS: dict[str, Setting] = {
+    "memory.keep_turns": 20,
+    "memory.dedupe": "on",
+    "memory.fold": 600,
+    "memory.truncate_observation": 900,
+    "memory.notes": "on",
+    "model.effort": "low",
+    "model.max_output": 50,
+    "planning.delegate": "on",
+    "stopping.time_budget": 1e9,
+    "stopping.usd_budget": 1e9,
+    "tools.budget_aware": "on",
+    "tools.parallel": 4,
+    "tools.program": "on",
+    "tools.schema_trim": "on",
+}
+STABLE: dict[str, Setting] = {"memory.keep_turns": 20, "memory.stable_prefix": "on"}
+EVERY = pytest.mark.parametrize(
+    "settings",
+    [{}, WITHOUT_SUMMARY, WITH_SUMMARY, OTHERS, STABLE],
+    ids=["off", "on", "with summaries", "others", "stable prefix"],
+)
 
 
 class Silent:
@@ -85,7 +107,7 @@ class Counter:
         monkeypatch.setattr(json, "loads", counting_loads)
 
 
-@pytest.mark.parametrize("settings", [{}, WITHOUT_SUMMARY, WITH_SUMMARY], ids=["off", "on", "all"])
+@EVERY
 async def test_json_work_grows_with_the_steps_alone(
     settings: dict[str, Setting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,7 +121,7 @@ async def test_json_work_grows_with_the_steps_alone(
     assert work[1] / work[0] == pytest.approx(2, rel=0.05)
 
 
-@pytest.mark.parametrize("settings", [{}, WITHOUT_SUMMARY, WITH_SUMMARY], ids=["off", "on", "all"])
+@EVERY
 async def test_time_does_not_explode(settings: dict[str, Setting]) -> None:
     """Linear is 2 and quadratic is 4; the bound in between leaves room for a busy machine."""
     times = {}
