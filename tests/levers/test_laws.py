@@ -151,6 +151,8 @@ def assert_lawful(configuration: Configuration, request: Request, reply: Assista
         assert_voices_kept(given_request, sent)
         assert sent.tools_allowed == given_request.tools_allowed
         assert_tools_kept(given_request, sent)
+    if trail.asked:
+        assert any("model" in BUILT_IN[n].card.needs for n in configuration), "says that it asks"
     for asked in trail.asked:
         rounds(asked.messages)
     for call, outcome, by in trail.outcomes:

@@ -35,6 +35,7 @@ def _document(card: Card) -> dict[str, object]:
         "settings": str(card.domain),
         "search": list(card.search),
         "acts_on": list(card.acts_on),
+        "needs": list(card.needs),
         "source": card.source,
     }
 
@@ -43,5 +44,6 @@ def _card(card: Card) -> str:
     tried = ", ".join(map(str, card.search)) or "those that the study names"
     return (
         f"{card.name}\n  {card.summary}\n  settings: off, or {card.domain}\n"
-        f"  a search tries: {tried}\n  acts on: {', '.join(card.acts_on)}\n  source: {card.source}"
+        f"  a search tries: {tried}\n  acts on: {', '.join(card.acts_on)}\n"
+        f"  needs: {', '.join(card.needs) or 'nothing more'}\n  source: {card.source}"
     )

@@ -170,6 +170,7 @@ LEVER = SimpleLever(
         acts_on=("request", "response"),
         source="ACON, arXiv 2510.00615: peak tokens -26 to -54%; OPPO, simple memory 56.4% at "
         "194k tokens against summarised 51.5% at 367k (not reproduced here).",
+        needs=("model",),
     ),
     _make,
 )

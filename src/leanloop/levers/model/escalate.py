@@ -93,6 +93,7 @@ LEVER = SimpleLever(
         search=(),
         acts_on=("request", "response", "step"),
         source="FrugalGPT, arXiv 2305.05176, for single queries; here for a loop.",
+        needs=("model",),
     ),
     _make,
 )

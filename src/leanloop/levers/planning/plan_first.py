@@ -76,6 +76,7 @@ LEVER = SimpleLever(
         search=("on",),
         acts_on=("request",),
         source="Plan-and-Solve Prompting, arXiv 2305.04091.",
+        needs=("model",),
     ),
     _make,
 )

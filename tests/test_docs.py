@@ -1,0 +1,20 @@
+"""Pages that are written from the code say what the code says."""
+
+from __future__ import annotations
+
+from benchmarks.levers import PAGE, TRIED, measured_rows, page
+from leanloop.core.domain import check_setting
+from leanloop.levers.builtin import BUILT_IN
+
+
+def test_the_page_of_levers_is_that_of_the_cards():
+    cards = {name: lever.card for name, lever in BUILT_IN.items()}
+    assert PAGE.read_text() == page(cards, measured_rows()), (
+        "write it anew: python -m benchmarks.levers --page"
+    )
+
+
+def test_every_setting_that_is_measured_is_one():
+    for name, settings in TRIED.items():
+        for setting in settings:
+            assert check_setting(name, BUILT_IN[name].card.domain, setting, "TRIED") == setting
