@@ -3,8 +3,8 @@
 ``python -m benchmarks.levers`` runs the back office, made wider where levers need room, under the
 baseline and under each lever alone, and prints a table for each model. Runs are kept in
 ``--store``: a later call makes only what is missing, so it can be stopped at any moment. The
-machine must have nothing else to do. ``--json`` keeps the figures, and ``--page`` writes ``docs/levers.md`` from the
-levers' cards and from ``docs/measured/levers.json``.
+machine must have nothing else to do. ``--json`` keeps the figures, and ``--page`` writes
+``docs/levers.md`` from the levers' cards and from ``docs/measured/levers.json``.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.levers import PAGE, TRIED, measured_rows, page
+
 from leanloop.core.domain import check_setting
 from leanloop.levers.builtin import BUILT_IN
 
