@@ -46,8 +46,12 @@ RUNS = Path(__file__).parents[2] / "shared" / "data" / "complexity-trap" / "runs
 OBJECTIVES = {"success": "max", "usd": "min"}
 NAME = "configuration"
 WANTED = 0.95
-BUDGETS = (100, 200, 400, 600, 800, 1000, 1600, 2400, 3200, 4800, 6400, 9600, 12800)
-"""Caps on leanloop's runs that are tried."""
+BUDGETS = (
+    *(100, 200, 400, 600, 800, 1000, 1600, 2400, 3200, 4800, 6400, 9600, 12800),
+    *(25600, 38400, 51200),
+)
+"""Caps on leanloop's runs that are tried, as far as ``--last-cap``."""
+LAST_CAP = 12800
 PILOT = 20
 """Repetitions after which a peer's sizes are given up unless they may yet be good enough."""
 HOPE = 0.85
@@ -141,8 +145,9 @@ class Raced:
 class _Contest:
     """One race: to where it stops by itself, or looked at whenever a cap would have ended it."""
 
-    def __init__(self, space: Space, seed: int, *, capped: bool) -> None:
-        self.space, self.seed, self.capped = space, seed, capped
+    def __init__(self, space: Space, seed: int, last_cap: int) -> None:
+        self.space, self.seed = space, seed
+        self.caps = [cap for cap in BUDGETS if cap <= last_cap]
         self.lookup = Lookup(space, self._pass)
         whole = self.lookup.configurations
         named = not space.codes.shape[1]
@@ -170,9 +175,9 @@ class _Contest:
         right = self._right()
         elapsed_s = time.perf_counter() - start - self.looking_s
         runs = self.lookup.used
-        looks = self.looks + [(right, runs)] * (len(BUDGETS) - len(self.looks))
+        looks = self.looks + [(right, runs)] * (len(self.caps) - len(self.looks))
         nothing = "no lever helps" in self.race.stopped_because
-        capped, used = zip(*looks, strict=True)
+        capped, used = tuple(r for r, _ in looks), tuple(n for _, n in looks)
         return Raced(right, runs, nothing, elapsed_s, capped, used)
 
     def _right(self) -> bool:
@@ -181,13 +186,13 @@ class _Contest:
 
     def _refuse(self, jobs: Jobs) -> str | None:
         runs = self.lookup.used + sum(len(tasks) for _, tasks in jobs)
-        if not self.capped or runs <= BUDGETS[-1]:
+        if not self.caps or runs <= self.caps[-1]:
             return None
         self._pass(runs)
         return "the last cap is reached"
 
     def _pass(self, runs: int) -> None:
-        while self.capped and len(self.looks) < len(BUDGETS) and BUDGETS[len(self.looks)] < runs:
+        while len(self.looks) < len(self.caps) and self.caps[len(self.looks)] < runs:
             start = time.perf_counter()
             known = self.looks[-1] if self.looks else (False, 0)
             seen = self.lookup.used > known[1]
@@ -195,8 +200,8 @@ class _Contest:
             self.looking_s += time.perf_counter() - start
 
 
-def _one_race(make: Callable[[int], Space], capped: bool, seed: int) -> Raced:
-    return _Contest(make(seed), seed, capped=capped).run()
+def _one_race(make: Callable[[int], Space], last_cap: int, seed: int) -> Raced:
+    return _Contest(make(seed), seed, last_cap).run()
 
 
 def _one_peer(
@@ -220,8 +225,23 @@ def _summary(name: str, sizes: str, right: Sequence[bool], runs: Sequence[int]) 
     return Made(name, sizes, len(right), share, low, high, middle, most)
 
 
+@dataclass(frozen=True)
+class Repetitions:
+    """How often leanloop is tried.
+
+    Args:
+        stop: Times to where it stops by itself.
+        each: Times under caps.
+        last_cap: The largest of these.
+    """
+
+    stop: int
+    each: int
+    last_cap: int
+
+
 def of_leanloop(
-    make: Callable[[int], Space], reps: tuple[int, int], pool: ProcessPoolExecutor
+    make: Callable[[int], Space], reps: Repetitions, pool: ProcessPoolExecutor
 ) -> list[Made]:
     """leanloop's own rows: where it stops by itself, and under the least cap that is enough.
 
@@ -230,17 +250,17 @@ def of_leanloop(
         reps: Repetitions of each.
         pool: Where they are made.
     """
-    rows = list(pool.map(partial(_one_race, make, False), range(reps[0])))
+    rows = list(pool.map(partial(_one_race, make, 0), range(reps.stop)))
     found = asdict(_summary("leanloop", "", [r.right for r in rows], [r.runs for r in rows]))
     each = [r.elapsed_s / r.runs * 1e3 for r in rows]
     found |= {
         "no_help": float(np.mean([r.nothing for r in rows])),
         "overhead_ms": float(np.median(each)),
     }
-    rows = list(pool.map(partial(_one_race, make, True), range(reps[1])))
+    rows = list(pool.map(partial(_one_race, make, reps.last_cap), range(reps.each)))
     capped = [
         _summary("leanloop", f"{cap} runs", [r.capped[k] for r in rows], [r.used[k] for r in rows])
-        for k, cap in enumerate(BUDGETS)
+        for k, cap in enumerate(c for c in BUDGETS if c <= reps.last_cap)
     ]
     enough = next((m for m in capped if m.right >= WANTED), None)
     return [Made(**found), enough or max(capped, key=lambda m: m.right)]
@@ -343,7 +363,9 @@ def main() -> None:
     parser.add_argument("--stop-reps", type=int, help="Of leanloop's own stop, if fewer.")
     parser.add_argument("--space", default="", help="Part of a space's name.")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--last-cap", type=int, default=LAST_CAP)
     parser.add_argument("--only-leanloop", action="store_true")
+    parser.add_argument("--only-peers", action="store_true")
     parser.add_argument("--recorded", type=Path, default=RUNS)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -352,7 +374,8 @@ def main() -> None:
         for name, make in spaces(given.recorded).items():
             if given.space not in name:
                 continue
-            rows = of_leanloop(make, (given.stop_reps or given.reps, given.reps), pool)
+            each = Repetitions(given.stop_reps or given.reps, given.reps, given.last_cap)
+            rows = [] if given.only_peers else of_leanloop(make, each, pool)
             rows += [] if given.only_leanloop else of_peers(make, given.reps, pool)
             every[name] = [asdict(r) for r in rows]
             print(table(name, rows) + "\n", flush=True)
