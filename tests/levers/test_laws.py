@@ -37,8 +37,8 @@ from tests.levers.conversations import (
     turns,
 )
 
-FEW = settings(max_examples=50, deadline=None)
-MANY = settings(max_examples=250, deadline=None)
+FEW = settings(max_examples=20, deadline=None)
+MANY = settings(max_examples=100, deadline=None)
 PAIRS = st.lists(st.sampled_from(list(BUILT_IN)), min_size=2, max_size=2, unique=True)
 
 

@@ -225,7 +225,7 @@ levers = st.builds(KeepObservations, st.integers(1, 5)) | st.builds(KeepTurns, s
 masks = st.builds(MaskAt, st.lists(st.integers(1, 30), max_size=25))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(st.sampled_from((0, 100, 5000)), rounds, levers | masks, ratios)
 def test_never_twice_as_dear_as_the_better_way(
     system: int, grown: list[Size], lever: Stage, ratio: float
@@ -235,7 +235,7 @@ def test_never_twice_as_dear_as_the_better_way(
     assert price(sent.held, ratio) <= 2 * best
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(st.integers(10, 40), st.integers(50, 300), st.integers(4, 8))
 def test_most_requests_extend_the_one_before(steps: int, size: int, keep: int) -> None:
     sent = send(history(1000, [(40, size)] * steps), KeepObservations(keep), StablePrefix())
