@@ -25,8 +25,8 @@ from leanloop.search.spec import Budget, SearchPlan, StudySpec, SuiteSpec
 from leanloop.search.study import Study
 from leanloop.store.sql import SqlStore
 
-LEVELS = (5, 10)
-TASKS = 3200
+LEVELS = (10, 20)
+TASKS = 1600
 SIZES = (10_000, 30_000, 100_000)
 STEPS = 12
 
@@ -41,15 +41,15 @@ def script(request: Request) -> AssistantMessage:
 
 
 def write_runs(path: Path) -> None:
-    """Runs of configurations that hardly differ, so that no search is ever sure."""
+    """Runs of configurations that differ by just the zone, so that no search is ever sure."""
     rng = np.random.default_rng(0)
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["c", "memory.a", "memory.b", "task", "success", "usd"])
         for a in range(LEVELS[0]):
             for b in range(LEVELS[1]):
-                solved = rng.random(TASKS) < 0.6
-                usd = rng.lognormal(0.002 * a, 0.5, TASKS)
+                solved = rng.random(TASKS) < 0.6 + 0.02 * (b % 2)
+                usd = rng.lognormal(np.log(1.05) * (a % 2), 0.5, TASKS)
                 for t in range(TASKS):
                     rows.writerow([f"{a}-{b}", a, b, t, int(solved[t]), f"{usd[t]:.4f}"])
 

@@ -46,6 +46,7 @@ class SqlStore:
             self._set_up_tables()
             # Built once: building a statement takes longer than carrying it out.
             self._keep_run = self._keeping()
+            self._add_payment = self._paying()
         except ModuleNotFoundError:
             remedy = "needs psycopg: install leanloop with the extra 'postgres'"
             raise BadInputError(self.place, remedy) from None
@@ -155,19 +156,19 @@ class SqlStore:
         Returns:
             What the study has paid with it, to a billionth of a dollar.
         """
-        row = {"nano_usd": round((usd or 0) * NANO), "unknown_calls": int(usd is None)}
-        insert = self._insert(PAYMENTS).values(study=study, **row)
-        added = {name: PAYMENTS.c[name] + insert.excluded[name] for name in row}
-        upsert = insert.on_conflict_do_update(index_elements=["study"], set_=added)
+        row = {
+            "study": study,
+            "nano_usd": round((usd or 0) * NANO),
+            "unknown_calls": int(usd is None),
+        }
         with self._writing() as connection:
-            total = connection.execute(upsert.returning(*_totals())).one()
+            total = connection.execute(self._add_payment, row).one()
         return Paid(Decimal(total[0]) / NANO, total[1])
 
     def paid(self, study: str) -> Paid:
         """What a study has paid."""
-        query = sa.select(*_totals()).where(PAYMENTS.c.study == study)
         with self._engine.connect() as connection:
-            total = connection.execute(query).first()
+            total = connection.execute(PAID, {"of": study}).first()
         return Paid() if total is None else Paid(Decimal(total[0]) / NANO, total[1])
 
     def runs(self, study: str) -> Sequence[Run]:
@@ -227,6 +228,16 @@ class SqlStore:
         ).returning(RUNS.c.number)
         return found
 
+    def _paying(self) -> sa.Executable:
+        """Adds a payment, and says what was paid in all."""
+        names = ("nano_usd", "unknown_calls")
+        values: dict[str, Any] = {name: sa.bindparam(name) for name in ("study", *names)}
+        insert = self._insert(PAYMENTS).values(values)
+        added = {name: PAYMENTS.c[name] + insert.excluded[name] for name in names}
+        upsert = insert.on_conflict_do_update(index_elements=["study"], set_=added)
+        found: sa.Executable = upsert.returning(*_totals())
+        return found
+
     def _insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - a type for each database
         """An insert that may name what to do when the row is there already."""
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
@@ -270,6 +281,10 @@ GIVE_UP = sa.delete(LEASES).where(
 
 def _totals() -> tuple[sa.Column[Any], ...]:
     return PAYMENTS.c.nano_usd, PAYMENTS.c.unknown_calls
+
+
+PAID = sa.select(*_totals()).where(PAYMENTS.c.study == sa.bindparam("of"))
+"""What a study has paid."""
 
 
 def open_store(address: str) -> SqlStore:
