@@ -266,12 +266,22 @@ def of_leanloop(
     return [Made(**found), enough or max(capped, key=lambda m: m.right)]
 
 
-def of_peers(make: Callable[[int], Space], reps: int, pool: ProcessPoolExecutor) -> list[Made]:
-    """For each peer its best choice of sizes, or what is least wrong where none is good enough."""
+def of_peers(
+    make: Callable[[int], Space], reps: int, pool: ProcessPoolExecutor, part: str = ""
+) -> list[Made]:
+    """For each peer its best choice of sizes, or what is least wrong where none is good enough.
+
+    Args:
+        make: The space of a seed.
+        reps: Repetitions.
+        pool: Where they are made.
+        part: Of the names of the peers that are wanted.
+    """
     every = list(peers(*make(0).runs.shape[:2]))
-    first = _peer_rows(make, range(len(every)), range(min(PILOT, reps)), pool)
+    wanted = [i for i, peer in enumerate(every) if part in peer.name]
+    first = _peer_rows(make, wanted, range(min(PILOT, reps)), pool)
     best: list[Made] = []
-    order = sorted(range(len(every)), key=lambda i: every[i].name)
+    order = sorted(wanted, key=lambda i: every[i].name)
     for _, group in groupby(order, key=lambda i: every[i].name):
         own = list(group)
         pilot = {i: _best_reading(every[i], first[i]) for i in own}
@@ -365,6 +375,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--last-cap", type=int, default=LAST_CAP)
     parser.add_argument("--only-leanloop", action="store_true")
+    parser.add_argument("--peers", default="", help="Part of the names of the peers wanted.")
     parser.add_argument("--only-peers", action="store_true")
     parser.add_argument("--recorded", type=Path, default=RUNS)
     parser.add_argument("--json", type=Path)
@@ -376,7 +387,7 @@ def main() -> None:
                 continue
             each = Repetitions(given.stop_reps or given.reps, given.reps, given.last_cap)
             rows = [] if given.only_peers else of_leanloop(make, each, pool)
-            rows += [] if given.only_leanloop else of_peers(make, given.reps, pool)
+            rows += [] if given.only_leanloop else of_peers(make, given.reps, pool, given.peers)
             every[name] = [asdict(r) for r in rows]
             print(table(name, rows) + "\n", flush=True)
     if given.json:
