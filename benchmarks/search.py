@@ -232,7 +232,7 @@ class Repetitions:
     Args:
         stop: Times to where it stops by itself.
         each: Times under caps.
-        last_cap: The largest of these.
+        last_cap: The largest of these; none are tried at 0.
     """
 
     stop: int
@@ -257,11 +257,14 @@ def of_leanloop(
         "no_help": float(np.mean([r.nothing for r in rows])),
         "overhead_ms": float(np.median(each)),
     }
-    rows = list(pool.map(partial(_one_race, make, reps.last_cap), range(reps.each)))
+    under_caps = range(reps.each if reps.last_cap >= BUDGETS[0] else 0)
+    rows = list(pool.map(partial(_one_race, make, reps.last_cap), under_caps))
     capped = [
         _summary("leanloop", f"{cap} runs", [r.capped[k] for r in rows], [r.used[k] for r in rows])
         for k, cap in enumerate(c for c in BUDGETS if c <= reps.last_cap)
     ]
+    if not capped:
+        return [Made(**found)]
     enough = next((m for m in capped if m.right >= WANTED), None)
     return [Made(**found), enough or max(capped, key=lambda m: m.right)]
 
