@@ -149,3 +149,9 @@ class TestFill:
         assert result_value("12") == 12
         assert result_value("painted {red") == "painted {red"
         assert result_value("[" * 9000) == "[" * 9000
+
+
+def test_a_result_that_no_json_reader_takes_is_text():
+    assert result_value("\ud800") == "\ud800"
+    assert result_value('{"a": 1}') == {"a": 1}
+    assert result_value("{") == "{"

@@ -90,7 +90,8 @@ def result_value(text: str) -> Json:
     """An observation as the JSON that it is, or as text."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        # A tool may return half of a surrogate pair, which no JSON reader takes.
         return text
 
 
