@@ -46,11 +46,18 @@ class EmbeddedOptions:
 
     Args:
         context_tokens: The longest conversation, input and output.
-        threads: Threads for prompt and output; the machine's cores when 0.
+        threads: Threads for prompt and output; the cores this process may use when 0.
     """
 
     context_tokens: int = 8192
     threads: int = 0
+
+
+def _cores() -> int:
+    """Cores of this process; more threads than that wait for each other at every layer."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class EmbeddedModel:
@@ -129,7 +136,7 @@ class EmbeddedModel:
         return self._server
 
     def _parameters(self) -> xllamacpp.CommonParams:
-        threads = self._options.threads or os.cpu_count() or 1
+        threads = self._options.threads or _cores()
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(self._path)
         parameters.n_ctx = self._options.context_tokens
