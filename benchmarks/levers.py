@@ -36,10 +36,9 @@ MODELS = {
     "large": ModelSpec("embedded", "qwen2.5-coder-1.5b", context_tokens=16384),
 }
 FAMILIES = (
-    "two_hops", "total", "update", "count", "compare", "three_hops", "lookup",
-    "recheck", "parallel", "unsolvable",
+    "lookup", "two_hops", "update", "count", "total", "recheck", "parallel", "unsolvable",
 )  # fmt: skip
-BASELINE: dict[str, Setting] = {"planning.examples": 7, "stopping.max_steps": 14}
+BASELINE: dict[str, Setting] = {"planning.examples": 4, "stopping.max_steps": 12}
 TRIED: dict[str, tuple[Setting, ...]] = {
     "memory.keep_observations": (2,),
     "memory.keep_turns": (4,),
@@ -94,14 +93,14 @@ def study_of(model: str, tasks: int) -> Study:
     first = {model: MODELS[model]}
     options = {
         "seed": 23, "search_tasks": tasks, "holdout_tasks": 10, "families": FAMILIES,
-        "distractors": 16, "noise_characters": 200,
+        "distractors": 10, "noise_characters": 200,
     }  # fmt: skip
     return Study(
         StudySpec(
             name=f"levers-{model}",
             models=first | MODELS,
             suite=SuiteSpec("backoffice", options),
-            limits=RunLimits(max_steps=14),
+            limits=RunLimits(max_steps=12),
         )
     )
 
