@@ -1,0 +1,1 @@
+"""Recorded runs of anybody's agent: readers, profile and what-if."""
