@@ -14,6 +14,7 @@ import ijson
 import msgspec
 
 from leanloop.core.errors import BadInputError
+from leanloop.traces.json_values import values_at
 
 HEAD_BYTES = 1 << 16
 LONGEST_LINE = 1 << 26
@@ -92,9 +93,10 @@ class Source:
                         too_long = False
                     elif line and not line.isspace():
                         yield number, line
-                if len(rest) > LONGEST_LINE:
+                if len(rest) > LONGEST_LINE and not too_long:
                     self.skip("a line is too long", f"line {number + 1}")
-                    rest, too_long = b"", True
+                    too_long = True
+                rest = b"" if too_long else rest
         if rest and not too_long and not rest.isspace():
             yield number + 1, rest
 
@@ -121,9 +123,12 @@ class Source:
         """
         with self.open() as stream:
             try:
-                yield from ijson.items(_Counted(stream, self), prefix, use_float=True)
-            except (ijson.JSONError, UnicodeDecodeError, EOFError, zlib.error, RecursionError):
+                events = ijson.basic_parse(_Counted(stream, self), use_float=True)
+                yield from values_at(events, prefix.split(".") if prefix else [])
+            except (ijson.JSONError, UnicodeDecodeError, EOFError, zlib.error):
                 self.skip("the document is cut off or damaged")
+            except RecursionError:
+                self.skip("the document is nested too deeply")
 
 
 class _Counted:
