@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
+import os
+import platform
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -38,6 +39,7 @@ MODELS = {
 FAMILIES = (
     "lookup", "two_hops", "update", "count", "total", "recheck", "parallel", "unsolvable",
 )  # fmt: skip
+OPTIONS = {"seed": 23, "holdout_tasks": 10, "distractors": 10, "noise_characters": 200}
 BASELINE: dict[str, Setting] = {"planning.examples": 4, "stopping.max_steps": 12}
 TRIED: dict[str, tuple[Setting, ...]] = {
     "memory.keep_observations": (2,),
@@ -88,13 +90,20 @@ class Row(msgspec.Struct):
     verdict: Verdict
 
 
+class Measured(msgspec.Struct):
+    """What was measured, on what, and when."""
+
+    day: str
+    machine: str
+    cores: int
+    rows: list[Row]
+    note: str = ""
+
+
 def study_of(model: str, tasks: int) -> Study:
     """The study whose runs are kept, with that model acting."""
     first = {model: MODELS[model]}
-    options = {
-        "seed": 23, "search_tasks": tasks, "holdout_tasks": 10, "families": FAMILIES,
-        "distractors": 10, "noise_characters": 200,
-    }  # fmt: skip
+    options = {**OPTIONS, "search_tasks": tasks, "families": FAMILIES}
     return Study(
         StudySpec(
             name=f"levers-{model}",
@@ -157,7 +166,10 @@ def _ratio(i: Interval) -> str:
     return f"{i.mean:.2f} ({i.low:.2f}–{i.high:.2f})"
 
 
-def page(cards: Mapping[str, Card], rows: list[Row]) -> str:
+AXES = {"latency_s": "seconds", "usd": "dollars", "tokens": "tokens", "tool_calls": "tool calls"}
+
+
+def page(cards: Mapping[str, Card], measured: Measured | None) -> str:
     """The page of all levers."""
     lines = [
         "# Levers",
@@ -165,13 +177,78 @@ def page(cards: Mapping[str, Card], rows: list[Row]) -> str:
         "Every lever is off unless it is set. `leanloop levers NAME` shows one of these cards.",
         "This page is written by `python -m benchmarks.levers --page`.",
     ]
+    if measured is not None:
+        lines += ["", *_how(measured)]
     for name in sorted(cards):
         lines += ["", *_card(cards[name])]
-        own = [r for r in rows if r.lever == name]
-        for model in dict.fromkeys(r.model for r in own):
-            lines += ["", f"Measured here, {model} model, against the baseline of that run:", ""]
-            lines += [HEAD, *(show(r) for r in own if r.model == model)]
+        if measured is not None:
+            lines += _found(name, [r for r in measured.rows if r.lever == name])
     return "\n".join(lines) + "\n"
+
+
+def _how(measured: Measured) -> list[str]:
+    baseline = " ".join(f"`{k}={v}`" for k, v in BASELINE.items())
+    named = ", ".join(f"{n} is {m.name}" for n, m in MODELS.items())
+    wide = f"{OPTIONS['distractors']} tools that no task needs, "
+    wide += f"{OPTIONS['noise_characters']} characters of noise in each record"
+    text = (
+        f"Measured on {measured.day}: the back office ({', '.join(FAMILIES)}; {wide}), each lever "
+        f"alone against {baseline}, the same tasks, 95% intervals. Models: {named}, by llama.cpp "
+        f"on {measured.cores} core(s) of {measured.machine}. {measured.note} Dollars are seconds "
+        "here: the machine at $0.10 an hour. With so few tasks only large effects show; what a "
+        "lever does where runs are long is not seen here, since most of these end within five steps."
+    )
+    return [" ".join(text.split())]
+
+
+def _found(name: str, rows: list[Row]) -> list[str]:
+    if not rows:
+        return ["", "Not measured here."]
+    lines: list[str] = []
+    for model in dict.fromkeys(r.model for r in rows):
+        own = [r for r in rows if r.model == model]
+        lines += ["", f"Measured here, {model} model, against the baseline of that run:", ""]
+        lines += [HEAD, *map(show, own), "", " ".join(map(_said, own))]
+    flips = sorted(_flips(rows))
+    return lines + (
+        ["", f"The sign of {name} flips between models: {', '.join(flips)}."] if flips else []
+    )
+
+
+def _said(row: Row) -> str:
+    """What is shown at 95%, in words."""
+    shown = []
+    for word, side in _sides(row).items():
+        if side:
+            shown.append(
+                f"{'more' if side > 0 else 'less'} {word}".replace("less tool", "fewer tool")
+            )
+    if not shown:
+        return f"At {row.setting} no effect is shown here."
+    return f"Shown at {row.setting}: {', '.join(shown)}."
+
+
+def _sides(row: Row) -> dict[str, int]:
+    """Axis to 1 where more of it is shown, -1 where less, 0 where neither."""
+    sides = {"success": _side(row.verdict.success, 0.0)}
+    for axis, word in AXES.items():
+        sides[word] = _side(getattr(row.verdict, axis), 1.0)
+    return sides
+
+
+def _side(i: Interval, nothing: float) -> int:
+    if i.low is None or i.high is None:
+        return 0
+    return int(i.low > nothing) - int(i.high < nothing)
+
+
+def _flips(rows: list[Row]) -> set[str]:
+    """Axes on which a setting does one thing on a model and the opposite on another."""
+    found: dict[tuple[Setting, str], set[int]] = {}
+    for row in rows:
+        for word, side in _sides(row).items():
+            found.setdefault((row.setting, word), set()).add(side)
+    return {f"{word} at {setting}" for (setting, word), sides in found.items() if {1, -1} <= sides}
 
 
 def _card(card: Card) -> list[str]:
@@ -187,11 +264,18 @@ def _card(card: Card) -> list[str]:
     ]
 
 
-def measured_rows() -> list[Row]:
-    """What was measured and kept; nothing where there is no such file."""
+def measured() -> Measured | None:
+    """What was measured and kept; None where there is no such file."""
     if not MEASURED.is_file():
-        return []
-    return msgspec.json.decode(MEASURED.read_bytes(), type=list[Row])
+        return None
+    return msgspec.json.decode(MEASURED.read_bytes(), type=Measured)
+
+
+def _machine() -> str:
+    info = Path("/proc/cpuinfo")
+    names = info.read_text().splitlines() if info.is_file() else []
+    found = (x.partition(":")[2].strip() for x in names if x.startswith("model name"))
+    return next(found, platform.processor() or "an unknown processor")
 
 
 def main() -> None:
@@ -202,10 +286,11 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--levers", nargs="*", default=[])
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--note", default="", help="What else there is to know of the machine.")
     parser.add_argument("--page", action="store_true")
     given = parser.parse_args()
     if given.page:
-        PAGE.write_text(page({n: lever.card for n, lever in BUILT_IN.items()}, measured_rows()))
+        PAGE.write_text(page({n: lever.card for n, lever in BUILT_IN.items()}, measured()))
         return
     store = SqlStore(given.store)
     rows: list[Row] = []
@@ -216,8 +301,11 @@ def main() -> None:
             print(show(row), flush=True)
     store.close()
     if given.json:
-        kept: list[dict[str, Any]] = msgspec.to_builtins(rows)
-        given.json.write_text(json.dumps(kept, indent=1))
+        cores = len(os.sched_getaffinity(0))
+        kept = Measured(
+            datetime.now(tz=UTC).date().isoformat(), _machine(), cores, rows, given.note
+        )
+        given.json.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.levers import PAGE, TRIED, measured_rows, page
+from benchmarks.levers import PAGE, TRIED, measured, page
 
 from leanloop.core.domain import check_setting
 from leanloop.levers.builtin import BUILT_IN
@@ -10,7 +10,7 @@ from leanloop.levers.builtin import BUILT_IN
 
 def test_the_page_of_levers_is_that_of_the_cards():
     cards = {name: lever.card for name, lever in BUILT_IN.items()}
-    assert PAGE.read_text() == page(cards, measured_rows()), (
+    assert PAGE.read_text() == page(cards, measured()), (
         "write it anew: python -m benchmarks.levers --page"
     )
 
