@@ -196,7 +196,7 @@ def _how(measured: Measured) -> list[str]:
         f"alone against {baseline}, the same tasks, 95% intervals. Models: {named}, by llama.cpp "
         f"on {measured.cores} core(s) of {measured.machine}. {measured.note} Dollars are seconds "
         "here: the machine at $0.10 an hour. With so few tasks only large effects show; what a "
-        "lever does where runs are long is not seen here, since most of these end within five steps."
+        "lever does where runs are long is not seen: most of these end within five steps."
     )
     return [" ".join(text.split())]
 
