@@ -18,6 +18,8 @@ COMMANDS = (
     "compare",
     "gate",
     "explain",
+    "profile",
+    "whatif",
     "levers",
     "models",
     "suites",

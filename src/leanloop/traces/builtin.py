@@ -6,10 +6,16 @@ from importlib.metadata import entry_points
 
 from leanloop.core.errors import BadInputError
 from leanloop.traces.protocol import Head, Reader
+from leanloop.traces.readers import leanloop_trace, openai_chat, tau2_bench, tau_bench
 
 ENTRY_POINT_GROUP = "leanloop.readers"
 
-_READERS: tuple[Reader, ...] = ()
+_READERS: tuple[Reader, ...] = (
+    leanloop_trace.READER,
+    tau2_bench.READER,
+    tau_bench.READER,
+    openai_chat.READER,
+)
 BUILT_IN: dict[str, Reader] = {reader.card.name: reader for reader in _READERS}
 """The narrowest first: the first that claims a file reads it."""
 

@@ -268,11 +268,16 @@ def mark_of(call_id: str, name: str, arguments: Json) -> CallMark:
         name: The tool's name.
         arguments: A JSON object, or the text that the model wrote where it is none.
     """
-    if isinstance(arguments, str):
-        text = arguments
-    else:
-        text = msgspec.json.encode(arguments, order="deterministic").decode()
+    text = arguments if isinstance(arguments, str) else _json_text(arguments)
     return CallMark(call_id, name, digest_of(f"{name} {text}"), len(name) + len(text))
+
+
+def _json_text(value: Json) -> str:
+    try:
+        return msgspec.json.encode(value, order="deterministic").decode()
+    except (UnicodeEncodeError, OverflowError, RecursionError, TypeError):
+        # Halves of surrogate pairs and numbers that no format of others' can hold.
+        return repr(value)
 
 
 def entry_of(message: Message, *, keep: bool, other_parts: int = 0) -> Entry:

@@ -1,0 +1,61 @@
+"""leanloop's own form of traces, as ``leanloop profile --save`` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from leanloop.core.errors import BadInputError
+from leanloop.traces.protocol import Head, ReaderCard, Wanted
+from leanloop.traces.source import Source
+from leanloop.traces.trace import TraceRun
+from leanloop.traces.writing import FORMAT, VERSION
+
+
+class LeanloopTrace:
+    """Reads what ``leanloop.traces.writing`` wrote: sizes and digests, never contents."""
+
+    card = ReaderCard(
+        name=FORMAT,
+        summary="Runs that 'leanloop profile --save' kept.",
+        looks_for=f'a first line with the format "{FORMAT}"',
+        source="leanloop.traces.writing.",
+    )
+
+    def claims(self, head: Head) -> bool:
+        """Whether the first line says so."""
+        return bool(head.lines) and head.lines[0].get("format") == FORMAT
+
+    def read(self, sources: Sequence[Source], wanted: Wanted) -> Iterator[TraceRun]:
+        """The runs, in order.
+
+        Raises:
+            BadInputError: The file is of another version of leanloop.
+        """
+        del wanted
+        decoder = msgspec.json.Decoder(TraceRun)
+        for source in sources:
+            for number, line in source.lines():
+                if number == 1:
+                    _check(line, source)
+                    continue
+                try:
+                    yield decoder.decode(line)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    source.skip("a line is no run", f"line {number}")
+
+
+def _check(line: bytes, source: Source) -> None:
+    try:
+        version = msgspec.json.decode(line).get("version")
+    except (msgspec.DecodeError, UnicodeDecodeError, AttributeError):
+        source.skip("the first line is damaged", "line 1")
+        return
+    if version != VERSION:
+        raise BadInputError(
+            source.name, f"is of version {version!r}; this leanloop reads version {VERSION}"
+        )
+
+
+READER = LeanloopTrace()
