@@ -20,6 +20,7 @@ COMMANDS = (
     "explain",
     "profile",
     "whatif",
+    "whatif",
     "levers",
     "models",
     "suites",

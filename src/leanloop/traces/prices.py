@@ -5,17 +5,16 @@ from __future__ import annotations
 import functools
 import tomllib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from genai_prices import Usage, calc_price
 
 from leanloop.core.errors import BadInputError
 from leanloop.core.run import ModelCall
 from leanloop.core.tokens import Tokens
+from leanloop.pricing.list_units import Listed, list_usd, listed
 from leanloop.pricing.per_token import PerToken
 from leanloop.pricing.prompt_cache import CacheRule
 from leanloop.pricing.prompt_cache_rules import RULES, rule_of
@@ -55,12 +54,14 @@ class Priced:
         provider: As the price list names it; empty where the user stated the price.
         model: As the price list names it, or as the user does.
         stated: The price, where the user stated it.
+        listed: The model as the price list has it, where it does.
         rule: How its prompts are cached; None when nobody knows.
     """
 
     provider: str
     model: str
     stated: PerToken | None
+    listed: Listed | None
     rule: CacheRule | None
 
     def usd(self, tokens: Tokens, at_s: float | None) -> Decimal | None:
@@ -74,21 +75,7 @@ class Priced:
             return None
         if self.stated is not None:
             return self.stated.usd(ModelCall("", "", "", tokens, 0.0, at_s or 0.0))
-        usage = Usage(
-            input_tokens=tokens.input_tokens,
-            cache_read_tokens=tokens.cache_read_tokens,
-            cache_write_tokens=(tokens.cache_write_5m_tokens or 0)
-            + (tokens.cache_write_1h_tokens or 0),
-            cache_write_1h_tokens=tokens.cache_write_1h_tokens,
-            output_tokens=tokens.all_output_tokens,
-        )
-        when = None if at_s is None else datetime.fromtimestamp(at_s, tz=UTC)
-        try:
-            return calc_price(
-                usage, self.model, provider_id=self.provider, genai_request_timestamp=when
-            ).total_price
-        except (LookupError, ValueError):
-            return None
+        return None if self.listed is None else list_usd(self.listed, tokens, at_s)
 
 
 class StatedPrice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,12 +116,10 @@ class TracePrices:
 @functools.lru_cache(maxsize=4096)
 def _listed(model: str, provider: str) -> Priced | None:
     for name, maker in _spellings(model, provider):
-        try:
-            found = calc_price(Usage(input_tokens=1), name, provider_id=maker or None)
-        except (LookupError, ValueError):
-            continue
-        listed, maker_id = found.model.id, found.provider.id
-        return Priced(maker_id, name, None, rule_of(maker_id, listed))
+        found = listed(name, maker or None)
+        if found is not None:
+            rule = rule_of(found.provider, found.model)
+            return Priced(found.provider, found.model, None, found, rule)
     return None
 
 
@@ -199,4 +184,4 @@ def _stated(where: str, name: str, table: Any) -> Priced:  # noqa: ANN401 - chec
         raise BadInputError(f"{where}.cache", f"is one of {', '.join(RULES)}")
     price = PerToken(*(None if a is None else Decimal(repr(a)) for a in amounts))  # type: ignore[arg-type]
     rule = RULES[said.cache] if said.cache else rule_of("", name)
-    return Priced("", name, price, rule)
+    return Priced("", name, price, None, rule)
