@@ -6,12 +6,21 @@ from importlib.metadata import entry_points
 
 from leanloop.core.errors import BadInputError
 from leanloop.traces.protocol import Head, Reader
-from leanloop.traces.readers import leanloop_trace, openai_chat, tau2_bench, tau_bench
+from leanloop.traces.readers import (
+    claude_code,
+    codex,
+    leanloop_trace,
+    openai_chat,
+    tau2_bench,
+    tau_bench,
+)
 
 ENTRY_POINT_GROUP = "leanloop.readers"
 
 _READERS: tuple[Reader, ...] = (
     leanloop_trace.READER,
+    claude_code.READER,
+    codex.READER,
     tau2_bench.READER,
     tau_bench.READER,
     openai_chat.READER,

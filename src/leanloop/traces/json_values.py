@@ -23,27 +23,45 @@ def values_at(events: Iterable[tuple[str, Any]], path: list[str]) -> Iterator[An
     Raises:
         RecursionError: The document is nested too deeply.
     """
+    return (value for _, value in values_at_any(events, [path]))
+
+
+def values_at_any(
+    events: Iterable[tuple[str, Any]], paths: list[list[str]]
+) -> Iterator[tuple[int, Any]]:
+    """Each value at one of several places, in the document's order, with which place it is.
+
+    Args:
+        events: As ``ijson.basic_parse`` gives them.
+        paths: As ``values_at`` has them; none within another.
+
+    Raises:
+        RecursionError: The document is nested too deeply.
+    """
     place: list[str] = []
     built: list[Any] = []
+    which = 0
     for event, value in events:
         if event == "map_key":
             place[-1] = value
         elif event in CLOSED:
             place.pop()
             if len(built) == 1:
-                yield built[0]
+                yield which, built[0]
             del built[-1:]
         else:
             made = OPENED[event]() if event in OPENED else value
-            begins = not built and place == path
+            begins = not built and place in paths
             if built:
                 _put(built[-1], place[-1], made)
+            elif begins:
+                which = paths.index(place)
             if event in OPENED:
                 _open(event, place)
                 if built or begins:
                     built.append(made)
             elif begins:
-                yield made
+                yield which, made
 
 
 def _open(event: str, place: list[str]) -> None:

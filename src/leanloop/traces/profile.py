@@ -307,7 +307,7 @@ class Profiler:
             )
             if whole.usd.recorded is None and whole.usd.best is not None:
                 found["usd"] = "list prices of estimated tokens"
-        if whole.usd.recorded is None and whole.usd.modelled is not None and "usd" not in found:
+        if _evidence(whole) == "modelled" and "usd" not in found:
             found["usd"] = "list prices, with cached input as the provider's rule would have it"
         if self._named:
             found["model"] = f"taken from the file's name: {', '.join(sorted(self._named))}"
@@ -442,10 +442,11 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def _evidence(whole: Group) -> str:
-    for value, name in ((whole.usd.recorded, "recorded"), (whole.usd.modelled, "modelled")):
-        if value is not None:
-            return name
-    return "list price" if whole.usd.list is not None else "unknown"
+    if whole.usd.recorded is not None:
+        return "recorded"
+    if whole.usd.best is None:
+        return "unknown"
+    return "modelled" if whole.usd.modelled_calls else "list price"
 
 
 def _model_of(calls: list[TraceCall]) -> str:

@@ -50,6 +50,8 @@ class Dollars(msgspec.Struct, frozen=True):
         calls: All calls.
         recorded_known: Sum of the costs that are recorded, whatever is missing.
         list_known: The same by list price.
+        modelled_calls: Calls whose cached input was modelled; the rest report it, or have no
+            known rule.
     """
 
     recorded: float | None
@@ -60,6 +62,7 @@ class Dollars(msgspec.Struct, frozen=True):
     calls: int
     recorded_known: float = 0.0
     list_known: float = 0.0
+    modelled_calls: int = 0
 
     @property
     def best(self) -> float | None:

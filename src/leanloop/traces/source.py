@@ -14,7 +14,7 @@ import ijson
 import msgspec
 
 from leanloop.core.errors import BadInputError
-from leanloop.traces.json_values import values_at
+from leanloop.traces.json_values import values_at_any
 
 HEAD_BYTES = 1 << 16
 LONGEST_LINE = 1 << 26
@@ -121,10 +121,20 @@ class Source:
             prefix: As ijson has it: ``item`` for a list's, ``simulations.item`` for those
                 of a field's list, empty for the whole document.
         """
+        return (value for _, value in self.fields(prefix))
+
+    def fields(self, *prefixes: str) -> Iterator[tuple[str, Any]]:
+        """The values at several places of one JSON document, in the document's order.
+
+        Args:
+            prefixes: As ``items`` has them; none within another.
+        """
+        paths = [prefix.split(".") if prefix else [] for prefix in prefixes]
         with self.open() as stream:
             try:
                 events = ijson.basic_parse(_Counted(stream, self), use_float=True)
-                yield from values_at(events, prefix.split(".") if prefix else [])
+                for which, value in values_at_any(events, paths):
+                    yield prefixes[which], value
             except (ijson.JSONError, UnicodeDecodeError, EOFError, zlib.error):
                 self.skip("the document is cut off or damaged")
             except RecursionError:

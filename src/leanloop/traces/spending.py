@@ -39,6 +39,8 @@ class Spending:
     _recorded: _Sum = field(default_factory=_Sum)
     _list: _Sum = field(default_factory=_Sum)
     _modelled: _Sum = field(default_factory=_Sum)
+    modelled_calls: int = 0
+    """Calls whose cached input was modelled."""
     cache_read: int = 0
     cache_input: int = 0
     cache_calls: int = 0
@@ -55,6 +57,7 @@ class Spending:
         self._recorded.add(priced.call.usd)
         self._list.add(priced.list_usd)
         self._modelled.add(priced.usd)
+        self.modelled_calls += priced.modelled
         read = counts.tokens.cache_read_tokens
         if read is not None and counts.input_tokens is not None:
             self.cache_read += read
@@ -71,6 +74,7 @@ class Spending:
         for mine, theirs in zip(self._sums, other._sums, strict=True):
             mine.total += theirs.total
             mine.known += theirs.known
+        self.modelled_calls += other.modelled_calls
         self.cache_read += other.cache_read
         self.cache_input += other.cache_input
         self.cache_calls += other.cache_calls
@@ -101,4 +105,5 @@ class Spending:
             self.calls,
             float(self._recorded.total),
             float(self._list.total),
+            self.modelled_calls,
         )

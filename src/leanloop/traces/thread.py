@@ -28,6 +28,10 @@ class Thread:
         """Put entries behind the conversation; the next request will be the first with them."""
         self._waiting.extend(entries)
 
+    def forget(self) -> None:
+        """The conversation starts anew: a compaction put something else in its place."""
+        self._entries.clear()
+
     def next(self, response: Entry | None) -> tuple[int, tuple[Entry, ...]]:
         """A request that goes on from the conversation: ``kept`` and ``added`` of its call."""
         kept, added = len(self._entries), tuple(self._waiting)

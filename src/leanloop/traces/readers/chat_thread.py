@@ -7,7 +7,8 @@ from typing import Any
 
 from leanloop.core.message import AssistantMessage, ToolSpec
 from leanloop.traces.protocol import Wanted
-from leanloop.traces.readers.chat_wire import ChatWire
+from leanloop.traces.readers.chat_wire import ChatWire, counts_of
+from leanloop.traces.readers.json_types import text
 from leanloop.traces.thread import Thread
 from leanloop.traces.trace import Entry, TraceCall
 
@@ -22,9 +23,10 @@ def chat_calls(
     """The calls of a conversation, and what came after the last.
 
     Args:
-        messages: In the wire format of Chat Completions.
+        messages: In the wire format of Chat Completions; some programs put ``usage`` and
+            ``model`` on those of the assistant.
         wanted: How to read.
-        model: Who answered.
+        model: Who answered, where a message does not say.
         tools: What it was shown.
     """
     wire, thread = ChatWire(), Thread(keep=wanted.contents)
@@ -35,7 +37,15 @@ def chat_calls(
             continue
         entry = thread.entry(*read)
         if isinstance(read[0], AssistantMessage):
-            calls.append(TraceCall(*thread.next(entry), entry, model=model, tools=tools))
+            calls.append(
+                TraceCall(
+                    *thread.next(entry),
+                    entry,
+                    model=text(sent.get("model")) or model,
+                    counts=counts_of(sent.get("usage")),
+                    tools=tools,
+                )
+            )
         else:
             thread.wait(entry)
     return tuple(calls), thread.tail

@@ -14,9 +14,10 @@ from leanloop.core.message import (
     ToolSpec,
     UserMessage,
 )
+from leanloop.core.tokens import Tokens
 from leanloop.models.tool_arguments import read_arguments
 from leanloop.traces.readers.json_types import count, mapping, objects, text
-from leanloop.traces.trace import Counts, inclusive
+from leanloop.traces.trace import Counts, exclusive, inclusive
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 FAILED = ("Error", "error:", "ERROR")
@@ -28,12 +29,12 @@ class ChatWire:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
-        self._waiting: list[str] = []
+        self._waiting: list[tuple[str, str]] = []
 
     def message(self, sent: dict[str, Any]) -> tuple[Message, int] | None:
         """The message and how many of its parts are no text; None when it is none."""
         role = sent.get("role")
-        if role not in ROLES:
+        if not isinstance(role, str) or role not in ROLES:
             return None
         content, others = content_of(sent.get("content"))
         if role in {"system", "developer"}:
@@ -42,10 +43,8 @@ class ChatWire:
             return UserMessage(content), others
         if role == "assistant":
             return AssistantMessage(content, tuple(self._calls(sent))), others
-        call_id = text(sent.get("tool_call_id")) or self._oldest(text(sent.get("name")))
+        call_id = self._answered(text(sent.get("tool_call_id")), text(sent.get("name")))
         name = self._names.get(call_id) or text(sent.get("name"))
-        if call_id in self._waiting:
-            self._waiting.remove(call_id)
         return ToolMessage(call_id, name, content, content.startswith(FAILED)), others
 
     def _calls(self, sent: dict[str, Any]) -> Iterable[ToolCall]:
@@ -55,17 +54,25 @@ class ChatWire:
         self._waiting.clear()
         for call in made:
             function = mapping(call.get("function")) or call
-            name = text(function.get("name"))
-            call_id = text(call.get("id")) or f"call-{len(self._names)}"
+            name, theirs = text(function.get("name")), text(call.get("id"))
+            call_id = self._unique(theirs)
             self._names[call_id] = name
-            self._waiting.append(call_id)
+            self._waiting.append((theirs, call_id))
             written = function.get("arguments", function.get("input"))
             yield ToolCall(call_id, name, read_arguments(written))
 
-    def _oldest(self, name: str) -> str:
-        """The call that a result without an id answers: the first of its name that waits."""
-        fitting = (i for i in self._waiting if not name or self._names[i] == name)
-        return next(fitting, "")
+    def _unique(self, theirs: str) -> str:
+        """An id that the conversation has once: some servers count from 0 in each answer."""
+        ours = theirs or f"call-{len(self._names)}"
+        return f"{ours}~{len(self._names)}" if ours in self._names else ours
+
+    def _answered(self, theirs: str, name: str) -> str:
+        """The call that a result answers: by its id, or else the first of its name that waits."""
+        for waits in self._waiting:
+            if theirs == waits[0] if theirs else name in {"", self._names[waits[1]]}:
+                self._waiting.remove(waits)
+                return waits[1]
+        return theirs
 
 
 def content_of(content: Any) -> tuple[str, int]:  # noqa: ANN401
@@ -80,20 +87,48 @@ def content_of(content: Any) -> tuple[str, int]:  # noqa: ANN401
 def counts_of(usage: Any) -> Counts:  # noqa: ANN401
     """Tokens of a usage object; cached input is part of the input, reasoning of the output.
 
-    Where an object says nothing of what was cached, that is unknown.
+    What is cached is read as OpenAI, DeepSeek and LiteLLM write it. Where an object says
+    nothing of what was cached, that is unknown. One without ``prompt_tokens`` that counts
+    cached input as Anthropic does has it beside its input.
     """
     used = mapping(usage)
-    details = mapping(used.get("prompt_tokens_details") or used.get("input_tokens_details"))
+    read, written, hour = cached = _cached(used)
     out = mapping(used.get("completion_tokens_details") or used.get("output_tokens_details"))
+    output = count(used.get("completion_tokens", used.get("output_tokens")))
+    reasoning = count(out.get("reasoning_tokens"))
+    if reasoning is not None and (output is None or reasoning > output):
+        reasoning = None
     sent = count(used.get("prompt_tokens", used.get("input_tokens")))
-    read = count(details.get("cached_tokens", used.get("prompt_cache_hit_tokens")))
-    written = count(details.get("cache_write_tokens", 0))
-    return inclusive(
-        sent,
-        count(used.get("completion_tokens", used.get("output_tokens"))),
-        cached=(read, None if read is None else written, None if read is None else 0),
-        reasoning=count(out.get("reasoning_tokens")),
+    if "prompt_tokens" not in used and "cache_read_input_tokens" in used:
+        plain = None if output is None or reasoning is None else output - reasoning
+        return exclusive(Tokens(sent, read, written, hour, plain, reasoning), output)
+    return inclusive(sent, output, cached=cached, reasoning=reasoning)
+
+
+def _cached(used: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
+    """Input read from a cache, written to one for five minutes, and for an hour."""
+    details = mapping(used.get("prompt_tokens_details") or used.get("input_tokens_details"))
+    read = _first(
+        details.get("cached_tokens"),
+        used.get("prompt_cache_hit_tokens"),
+        used.get("cache_read_input_tokens"),
     )
+    if read is None:
+        return None, None, None
+    written = _first(
+        details.get("cache_write_tokens"),
+        details.get("cache_creation_tokens"),
+        used.get("cache_creation_input_tokens"),
+        0,
+    )
+    split = mapping(details.get("cache_creation_token_details") or used.get("cache_creation"))
+    hour = count(split.get("ephemeral_1h_input_tokens")) or 0
+    return read, max((written or 0) - hour, 0), hour
+
+
+def _first(*values: Any) -> int | None:  # noqa: ANN401
+    """The first that is a number of things."""
+    return next((c for c in map(count, values) if c is not None), None)
 
 
 def tools_of(sent: Any) -> tuple[ToolSpec, ...] | None:  # noqa: ANN401
