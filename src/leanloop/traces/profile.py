@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 import numpy as np
+from msgspec.structs import replace
 
 from leanloop.core.run import Evidence
 from leanloop.stats.interval import UNKNOWN, Interval, proportion_interval
@@ -194,7 +195,7 @@ class Profiler:
     def _spend(self, run: TraceRun, model: str) -> Spending:
         """What the agent spent; what others spent is added up beside it."""
         mine = Spending()
-        for priced in self._repricing.calls(run, model):
+        for priced in self._repricing.calls(_with_cost(run), model):
             purpose = priced.call.purpose
             if purpose != ACT:
                 self._beside[purpose].add(priced)
@@ -236,6 +237,8 @@ class Profiler:
             while root.parent_id in by_id and root.parent_id not in seen:
                 root = by_id[root.parent_id]
                 seen.add(root.run_id)
+            if root.parent_id in seen:  # they name each other: each is its own
+                root = run
             mine = roots.setdefault(root.run_id, (root, []))
             if root is not run:
                 mine[1].append(run)
@@ -435,6 +438,16 @@ def _beside(name: str, spending: Spending) -> Group:
     return Group(
         name, 0, 0, UNKNOWN, spending.calls, 0, spending.tokens, spending.dollars, nothing, 0, 0
     )
+
+
+def _with_cost(run: TraceRun) -> TraceRun:
+    """The run with a cost that is known of the whole only put on its first call."""
+    usd = run.totals.usd if run.totals else None
+    if usd is None or not run.calls or any(c.usd is not None for c in run.calls):
+        return run
+    first, *rest = run.calls
+    calls = (replace(first, usd=usd), *(replace(c, usd=0.0) for c in rest))
+    return replace(run, calls=calls)
 
 
 def _share(part: int, whole: int) -> float | None:

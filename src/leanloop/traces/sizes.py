@@ -48,6 +48,10 @@ def sizes_of(run: TraceRun) -> Sizes:
     found = fitted(reported)
     if found.reported:
         return found
+    whole = run.totals.counts.input_tokens if run.totals else None
+    if whole:
+        chars = sum(request_chars(run))
+        return Sizes(whole / chars if chars else 1 / CHARS_PER_TOKEN)
     tools = next((c.tools for c in run.acts if c.tools), ())
     return Sizes(hidden_tokens=sum(map(schema_chars, tools)) / CHARS_PER_TOKEN)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from leanloop.core.message import AssistantMessage, Message
 from leanloop.traces.trace import Entry, Role, TraceRun
 
-WORD = re.compile(r"[A-Za-z0-9_@.\-]{4,}")
+WORD = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_@.\-]{2,}[A-Za-z0-9_@]")
 MOST_WORDS = 400
 """Words of a result that are looked for later; more would make long results slow, not better."""
 
