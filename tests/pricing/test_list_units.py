@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from genai_prices import Usage, calc_price
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leanloop.core.tokens import Tokens
@@ -25,6 +25,7 @@ COUNTS = st.lists(st.integers(0, 400_000), min_size=4, max_size=4)
 
 
 @pytest.mark.parametrize(("provider", "model"), MODELS)
+@settings(deadline=None)
 @given(counts=COUNTS, out=st.integers(0, 20_000), when=st.integers(1_680_000_000, 1_790_000_000))
 def test_the_price_is_the_librarys(provider, model, counts, out, when):
     at = listed(model, provider)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from leanloop.core.run import Evidence
 from leanloop.core.tokens import Tokens
@@ -39,6 +39,7 @@ def test_what_was_sent_is_counted_by_kind_new_and_again():
     ]
 
 
+@settings(deadline=None)
 @given(steps())
 def test_the_sums_are_those_of_a_recount(made):
     run = run_of(made)
@@ -56,6 +57,7 @@ def test_the_sums_are_those_of_a_recount(made):
     assert r.calls == r.retries + r.rereads + r.waste == p.repeated_tool_calls
 
 
+@settings(deadline=None)
 @given(steps())
 def test_without_contents_all_but_what_needs_them_is_the_same(made):
     full, bare = (profile_runs([run_of(made, keep=keep)]) for keep in (True, False))
