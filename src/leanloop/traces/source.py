@@ -39,6 +39,11 @@ class Source:
         """What was wrong, to where that was first."""
         self.bytes_read = 0
 
+    @property
+    def file(self) -> str:
+        """The file's name, without its folder and ``.gz``."""
+        return self.path.name.removesuffix(".gz")
+
     def skip(self, why: str, where: str = "") -> None:
         """Count something that cannot be read.
 

@@ -176,6 +176,7 @@ class _Pending:
     usage: Usage | None = None
     usd: float | None = None
     forget: bool = False
+    copied: bool = False
 
 
 class _Conversation:
@@ -256,11 +257,9 @@ class _Conversation:
         pending = self._pending
         if pending is None or pending.key != key:
             self._flush()
-            if key in seen:
-                self._copied(said)
-                return
-            seen.add(key)
             pending = self._pending = _Pending(key, text(said.model), self._added, self._last)
+            pending.copied = key in seen
+            seen.add(key)
             pending.forget, self._forget = self._forget, False
             self._added = []
         self._extend(pending, said, at)
@@ -282,22 +281,19 @@ class _Conversation:
             else:
                 pending.others += 1
 
-    def _copied(self, said: Said) -> None:
-        """A message that was counted elsewhere: what was said, and no call."""
-        copy = _Pending(0, "", [], None)
-        self._extend(copy, said, None)
-        message = AssistantMessage("".join(copy.text), tuple(copy.calls))
-        self._added.append(self._thread.entry(message, copy.others))
-
     def _flush(self) -> None:
         pending, self._pending = self._pending, None
         if pending is None:
             return
+        message = AssistantMessage("".join(pending.text), tuple(pending.calls))
+        entry = self._thread.entry(message, pending.others)
+        if pending.copied:  # counted where it was first told
+            self._added = [*pending.added, entry, *self._added]
+            self._forget = pending.forget
+            return
         if pending.forget:
             self._thread.forget()
         self._thread.wait(*pending.added)
-        message = AssistantMessage("".join(pending.text), tuple(pending.calls))
-        entry = self._thread.entry(message, pending.others)
         counts = _counts(pending.usage)
         start, end = pending.started_at, pending.ended_at
         known = start is not None and end is not None and end >= start

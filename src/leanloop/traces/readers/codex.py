@@ -135,7 +135,7 @@ class _Rollout:
             self._wait(SystemMessage(text(base)))
 
     def _item(self, item: dict[str, Any], at: float | None) -> None:
-        kind = item.get("type")
+        kind = text(item.get("type"))
         if kind == "message":
             self._message(item)
         elif kind == "reasoning":
@@ -178,7 +178,7 @@ class _Rollout:
             return
         now = {c: n or 0 for c, n in total.items()}
         before = self._total
-        if before is not None and all(now[c] <= before[c] for c in CLASSES):
+        if now == before:
             return  # told twice
         self._total = now
         if self._forked:

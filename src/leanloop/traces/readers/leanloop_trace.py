@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from leanloop.core.errors import BadInputError
 from leanloop.traces.protocol import Head, ReaderCard, Wanted
 from leanloop.traces.source import Source
 from leanloop.traces.trace import TraceRun
-from leanloop.traces.writing import FORMAT, VERSION
+from leanloop.traces.writing import FORMAT, VERSION, Header
 
 
 class LeanloopTrace:
@@ -28,17 +27,14 @@ class LeanloopTrace:
         return bool(head.lines) and head.lines[0].get("format") == FORMAT
 
     def read(self, sources: Sequence[Source], wanted: Wanted) -> Iterator[TraceRun]:
-        """The runs, in order.
-
-        Raises:
-            BadInputError: The file is of another version of leanloop.
-        """
+        """The runs, in order; none of a file that another version of leanloop wrote."""
         del wanted
         decoder = msgspec.json.Decoder(TraceRun)
         for source in sources:
             for number, line in source.lines():
                 if number == 1:
-                    _check(line, source)
+                    if not _is_ours(line, source):
+                        break
                     continue
                 try:
                     yield decoder.decode(line)
@@ -46,16 +42,16 @@ class LeanloopTrace:
                     source.skip("a line is no run", f"line {number}")
 
 
-def _check(line: bytes, source: Source) -> None:
+def _is_ours(line: bytes, source: Source) -> bool:
+    """Whether lines are to be read; those behind a damaged first line are."""
     try:
-        version = msgspec.json.decode(line).get("version")
-    except (msgspec.DecodeError, UnicodeDecodeError, AttributeError):
+        version = msgspec.json.decode(line, type=Header).version
+    except (msgspec.DecodeError, UnicodeDecodeError):
         source.skip("the first line is damaged", "line 1")
-        return
+        return True
     if version != VERSION:
-        raise BadInputError(
-            source.name, f"is of version {version!r}; this leanloop reads version {VERSION}"
-        )
+        source.skip(f"another version of leanloop wrote it, not version {VERSION}", "line 1")
+    return version == VERSION
 
 
 READER = LeanloopTrace()
