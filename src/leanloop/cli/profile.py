@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from leanloop.cli.options import JsonOption, answers_console, emit
-from leanloop.cli.trace_options import FormatOption, PricesOption, TracesArgument, prices_of
+from leanloop.cli.trace_options import (
+    FormatOption,
+    PricesOption,
+    TracesArgument,
+    no_run,
+    prices_of,
+)
 from leanloop.core.errors import BadInputError
 from leanloop.report.profile_terminal import show_profile
 from leanloop.traces.profile import GROUPS, Asked, profile_runs
@@ -58,6 +64,8 @@ def profile(
         reading = Reading(traces, Wanted(contents=True), format)
     runs = reading if save is None else saved(reading, save)
     answer = profile_runs(runs, asked, reading)
+    if not answer.runs:
+        raise BadInputError(str(traces[0]), no_run(reading))
     if report is not None:
         from leanloop.report.profile_page import write_profile  # noqa: PLC0415 - slow to load
 

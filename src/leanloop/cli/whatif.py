@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from leanloop.cli.options import JsonOption, answers_console, emit
-from leanloop.cli.trace_options import FormatOption, PricesOption, TracesArgument, prices_of
+from leanloop.cli.trace_options import (
+    FormatOption,
+    PricesOption,
+    TracesArgument,
+    no_run,
+    prices_of,
+)
 from leanloop.core.configuration import Setting
 from leanloop.core.domain import check_setting
 from leanloop.core.errors import BadInputError
@@ -66,6 +72,8 @@ def whatif(
     reading = Reading(traces, Wanted(contents=True), format)
     tools = frozenset(t.strip() for t in read_only.split(",") if t.strip())
     asked = WhatIfs(reading, Terms(prices_of(prices), from_, tools, summary_ratio))
+    if not asked.baseline.runs:
+        raise BadInputError(str(traces[0]), no_run(reading))
     changes = list(_changes(asked, wanted if set_ else [], model))
     if all_:
         changes += asked.ranked(asked.all())
