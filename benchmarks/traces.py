@@ -28,9 +28,7 @@ from typing import Any
 MODEL = "claude-sonnet-4-5-20250929"
 TOOLS = ("Read", "Bash", "Grep", "Edit", "WebFetch")
 STEPS = 60
-WORDS = (
-    "function", "returns", "list", "files", "names", "match", "pattern", "changed", "while"
-)
+WORDS = ("function", "returns", "list", "files", "names", "match", "pattern", "changed", "while")
 
 
 @dataclass

@@ -38,7 +38,7 @@ def test_the_price_is_the_librarys(provider, model, counts, out, when):
     )
     stamp = datetime.fromtimestamp(when, tz=UTC)
     wanted = calc_price(usage, model, provider_id=provider, genai_request_timestamp=stamp)
-    found = list_usd(at, Tokens(*counts, out, 0), when)
+    found = list_usd(at, Tokens(counts[0], counts[1], counts[2], counts[3], out, 0), when)
     assert abs(found - wanted.total_price) < Decimal("1e-12")
 
 

@@ -18,7 +18,20 @@ from leanloop.traces.reading import head_of
 from leanloop.traces.source import Source
 from leanloop.traces.trace import ACT, Role, TraceRun, conversation
 
-ODD = (None, True, -1, 1e400, 10**30, "", "\ud800", [], {}, [[]], {"": None}, "x" * 3000)
+ODD: tuple[object, ...] = (
+    None,
+    True,
+    -1,
+    1e400,
+    10**30,
+    "",
+    "\ud800",
+    [],
+    {},
+    [[]],
+    {"": None},
+    "x" * 3000,
+)
 """What damaged or newer files may have where something else was meant."""
 
 
@@ -62,8 +75,8 @@ def _without_messages(run: TraceRun) -> TraceRun:
 def json_places(value, path=()):
     """Every place in a JSON value."""
     yield path
-    inner = value.items() if isinstance(value, dict) else ()
-    inner = enumerate(value) if isinstance(value, list) else inner
+    inner = list(value.items()) if isinstance(value, dict) else []
+    inner = list(enumerate(value)) if isinstance(value, list) else inner
     for key, child in inner:
         yield from json_places(child, (*path, key))
 

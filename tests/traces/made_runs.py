@@ -47,9 +47,9 @@ def run_of(
 ) -> TraceRun:
     """A run of one call a step; tokens are a quarter of the characters where they are told."""
     thread, calls, size = Thread(keep=keep), [], 0
-    start = [SystemMessage(system), UserMessage("Do it.")]
-    thread.wait(*(thread.entry(m) for m in start))
-    size = sum(len(m.text) for m in start)
+    start = [thread.entry(m) for m in (SystemMessage(system), UserMessage("Do it."))]
+    thread.wait(*start)
+    size = sum([e.chars for e in start])
     for place, (tool, argument, result) in enumerate(steps):
         made = (ToolCall(f"c{place}", tool, {"q": argument}),) if tool else ()
         said = thread.entry(AssistantMessage("" if tool else argument, made))

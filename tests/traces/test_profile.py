@@ -152,6 +152,11 @@ def test_runs_that_name_each_other_as_parents_do_not_hang():
     assert profile_runs([a, b]).model_calls == 2
 
 
+def test_runs_of_one_name_in_two_files_are_two():
+    runs = [msgspec.structs.replace(run_of([("", "x", "")]), source=name) for name in ("a", "b")]
+    assert profile_runs(runs).runs == 2
+
+
 def test_an_unknown_price_stays_unknown_in_the_sum():
     known, odd = (
         run_of([("", "a", "")], tokens=True),
@@ -203,7 +208,7 @@ def test_groups_add_up_to_all():
     runs = [run_of([("", "a", "")], run_id=f"{i}", task=f"t{i % 3}", tokens=True) for i in range(9)]
     p = profile_runs(runs, Asked(group_by="task"))
     assert [g.runs for g in p.groups] == [3, 3, 3]
-    assert sum(g.tokens.total for g in p.groups) == p.tokens
+    assert sum([g.tokens.total for g in p.groups]) == p.tokens
 
 
 def test_prices_that_change_need_no_new_reading(tmp_path):

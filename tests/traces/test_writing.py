@@ -36,10 +36,10 @@ class TestConformance(ReaderConformance):
         path.write_text("\n".join(lines))
         return path
 
-    def test_contents_are_kept_when_wanted(self):
+    def test_contents_are_kept_when_wanted(self, reader, sample):
         """It never has contents."""
 
-    def test_a_packed_file_is_the_same(self):
+    def test_a_packed_file_is_the_same(self, reader, sample, tmp_path):
         """The runs say where they came from, which is not this file."""
 
 

@@ -7,10 +7,19 @@ from importlib.metadata import entry_points
 from leanloop.core.errors import BadInputError
 from leanloop.traces.protocol import Head, Reader
 from leanloop.traces.readers import (
+    atif,
     claude_code,
     codex,
+    inspect_eval,
+    langfuse,
+    leanloop_store,
     leanloop_trace,
+    litellm,
+    mini_swe_agent,
     openai_chat,
+    openinference,
+    otlp,
+    swe_agent,
     tau2_bench,
     tau_bench,
 )
@@ -21,8 +30,17 @@ _READERS: tuple[Reader, ...] = (
     leanloop_trace.READER,
     claude_code.READER,
     codex.READER,
+    leanloop_store.READER,
+    inspect_eval.READER,
+    atif.READER,
+    otlp.READER,
+    openinference.READER,
+    langfuse.READER,
+    litellm.READER,
     tau2_bench.READER,
     tau_bench.READER,
+    swe_agent.READER,
+    mini_swe_agent.READER,
     openai_chat.READER,
 )
 BUILT_IN: dict[str, Reader] = {reader.card.name: reader for reader in _READERS}

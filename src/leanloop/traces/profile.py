@@ -65,8 +65,8 @@ class Asked:
 class _RunSums:
     """What is kept of a run."""
 
-    run_id: str
-    parent_id: str
+    key: tuple[str, str]
+    parent: tuple[str, str]
     task_id: str
     session_id: str
     model: str
@@ -117,8 +117,8 @@ class Profiler:
         self._totals_only += not calls and run.totals is not None
         self._runs.append(
             _RunSums(
-                run_id=run.run_id,
-                parent_id=run.parent_id,
+                key=(run.source, run.run_id),
+                parent=(run.source, run.parent_id),
                 task_id=run.task_id or "",
                 session_id=run.session_id,
                 model=_model_of(calls) or model,
@@ -230,16 +230,16 @@ class Profiler:
 
     def _rolled_up(self) -> list[tuple[_RunSums, list[_RunSums]]]:
         """Each run of its own with its sub-agents, theirs included."""
-        by_id = {r.run_id: r for r in self._runs}
-        roots: dict[str, tuple[_RunSums, list[_RunSums]]] = {}
+        by_key = {r.key: r for r in self._runs}
+        roots: dict[tuple[str, str], tuple[_RunSums, list[_RunSums]]] = {}
         for run in self._runs:
-            root, seen = run, {run.run_id}
-            while root.parent_id in by_id and root.parent_id not in seen:
-                root = by_id[root.parent_id]
-                seen.add(root.run_id)
-            if root.parent_id in seen:  # they name each other: each is its own
+            root, seen = run, {run.key}
+            while root.parent in by_key and root.parent not in seen:
+                root = by_key[root.parent]
+                seen.add(root.key)
+            if root.parent in seen:  # they name each other: each is its own
                 root = run
-            mine = roots.setdefault(root.run_id, (root, []))
+            mine = roots.setdefault(root.key, (root, []))
             if root is not run:
                 mine[1].append(run)
         return list(roots.values())
@@ -299,7 +299,7 @@ class Profiler:
         most = self._asked.most_runs
         if len(roots) > most:
             roots = sorted(roots, key=lambda r: -r[0].chars_sent)[:most]
-        return _dearest_first(_group(r[0].run_id, [r]) for r in roots)
+        return _dearest_first(_group(r[0].key[1], [r]) for r in roots)
 
     def _estimated(self, whole: Group) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -14,6 +14,7 @@ from leanloop.traces.builtin import reader_of
 from leanloop.traces.protocol import Head, Reader, Wanted
 from leanloop.traces.source import Source
 from leanloop.traces.trace import TraceRun
+from leanloop.traces.writing import without_contents
 
 SUFFIXES = (".json", ".jsonl", ".traj", ".eval", ".sqlite", ".ndjson")
 """What is looked at in a folder; a file that is named is read whatever it is called."""
@@ -69,7 +70,10 @@ class Reading:
     def __iter__(self) -> Iterator[TraceRun]:
         """The runs, format by format."""
         for reader, sources in self._by_reader.values():
-            yield from reader.read(sources, self._wanted)
+            for run in reader.read(sources, self._wanted):
+                has_schemas = any(c.tools for c in run.calls)
+                bare = has_schemas and not self._wanted.contents
+                yield without_contents(run) if bare else run
 
     @property
     def skipped(self) -> list[Skipped]:

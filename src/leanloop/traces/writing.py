@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import msgspec
 
 from leanloop.core.errors import BadInputError
+from leanloop.core.message import ToolSpec
+from leanloop.traces.sizes import schema_chars
 from leanloop.traces.trace import Entry, TraceCall, TraceRun
 
 FORMAT = "leanloop-trace"
@@ -28,7 +31,7 @@ class Header(msgspec.Struct, frozen=True):
     version: int
 
 
-def saved(runs: Iterable[TraceRun], path: Path) -> Iterator[TraceRun]:
+def saved(runs: Iterable[TraceRun], path: Path) -> Generator[TraceRun, None, None]:
     """Pass runs on, and keep them without contents; the file is there once all have passed.
 
     Raises:
@@ -60,7 +63,7 @@ def write_traces(runs: Iterable[TraceRun], path: Path) -> int:
 
 
 def without_contents(run: TraceRun) -> TraceRun:
-    """The run with sizes and digests and without messages."""
+    """The run with sizes and digests, and without messages and schemas."""
     return msgspec.structs.replace(
         run, calls=tuple(map(_bare_call, run.calls)), tail=tuple(map(_bare, run.tail))
     )
@@ -68,7 +71,21 @@ def without_contents(run: TraceRun) -> TraceRun:
 
 def _bare_call(call: TraceCall) -> TraceCall:
     response = None if call.response is None else _bare(call.response)
-    return msgspec.structs.replace(call, added=tuple(map(_bare, call.added)), response=response)
+    tools = None if call.tools is None else tuple(map(_bare_tool, call.tools))
+    return msgspec.structs.replace(
+        call, added=tuple(map(_bare, call.added)), response=response, tools=tools
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _bare_schema(size: int, name: str, read_only: bool | None) -> ToolSpec:
+    return ToolSpec(name, " " * size, {}, read_only)
+
+
+def _bare_tool(tool: ToolSpec) -> ToolSpec:
+    """The tool's name, and as many characters as its schema has."""
+    bare = ToolSpec(tool.name, "", {}, tool.read_only)
+    return _bare_schema(schema_chars(tool) - schema_chars(bare), tool.name, tool.read_only)
 
 
 def _bare(entry: Entry) -> Entry:

@@ -69,7 +69,8 @@ class ChatWire:
     def _answered(self, theirs: str, name: str) -> str:
         """The call that a result answers: by its id, or else the first of its name that waits."""
         for waits in self._waiting:
-            if theirs == waits[0] if theirs else name in {"", self._names[waits[1]]}:
+            by_name = not theirs and name in {"", self._names[waits[1]]}
+            if by_name or (theirs and theirs == waits[0]):
                 self._waiting.remove(waits)
                 return waits[1]
         return theirs

@@ -2,49 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
 
 from leanloop.traces.protocol import Head, ReaderCard, Wanted
 from leanloop.traces.readers.chat_thread import chat_calls
 from leanloop.traces.readers.chat_wire import ROLES, ChatWire, counts_of, tools_of
+from leanloop.traces.readers.json_places import places_in
 from leanloop.traces.readers.json_types import mapping, number, objects, text, unix_s
 from leanloop.traces.source import Source
 from leanloop.traces.thread import Thread
-from leanloop.traces.trace import Entry, TraceCall, TraceRun
+from leanloop.traces.trace import Entry, Role, TraceCall, TraceRun
 
-IDS = ("id", "run_id", "conversation_id", "session_id", "task_id")
+PLACES = ("role", "messages.item.role", "request.messages.item.role", "body.messages.item.role")
+OTHERS = frozenset(
+    {
+        *("trajectory_format", "info.model_stats", "termination_reason"),
+        *("spend", "item.spend", "call_type", "item.call_type"),
+    }
+)
+"""Places by which other formats are told that hold lists of chat messages too."""
+IDS = ("conversation_id", "thread_id", "session_id", "trace_id", "run_id")
+MOST_OPEN = 64
+"""Conversations of a log of requests that are followed at the same time."""
 
 
 class OpenAIChat:
-    """Reads chat messages: a conversation a line or an element, or a list of messages alone.
+    """Reads chat messages: conversations, or requests with their answers.
 
-    A conversation is a list of messages or an object with ``messages`` and, where it has them,
-    ``tools``, ``model``, ``usage`` and an ``id``. An object that has a ``response`` or
-    ``choices`` too is one request with its answer; those of one conversation that follow
-    each other, told by its id or by a request that goes on from the one before, are one run.
-    ``usage`` beside a whole conversation is that of its last call alone and is not used.
+    A file is a list of messages, a list of conversations, or JSON lines of either. A
+    conversation is a list of messages or an object with ``messages`` and, where it has them,
+    ``tools``, ``model`` and ``usage``; every message of the assistant is one call whose
+    request was all before it. ``usage`` of a conversation with more than one call is of
+    nobody knows which, so it is not used.
+
+    An object that has a ``response`` or ``choices`` too is one request with its answer. Those
+    of one conversation are one run: told by its id (``conversation_id``, ``thread_id``,
+    ``session_id``, ``trace_id`` or ``run_id``) and first message or, without an id, by the
+    same messages up to the user's first. No more than ``MOST_OPEN`` conversations are
+    followed at the same time; one that comes back after that is a run of its own.
+
+    A tool's result is taken for an error where it begins with that word.
     """
 
     card = ReaderCard(
         name="openai-chat",
         summary="Chat Completions messages: conversations, or requests with their responses.",
         looks_for="role and content in a list of messages",
-        source="OpenAI, API reference, Chat Completions, 2026-11.",
+        source="OpenAI, API reference, Chat Completions, platform.openai.com, 2026-11. No program "
+        "writes such files: the test files are built from that page.",
     )
 
     def claims(self, head: Head) -> bool:
-        """Whether the first object is a message, or has a list of messages."""
-        if head.lines:
-            return _is_conversation(head.lines[0])
-        data = head.data[:4096]
-        named = b'"messages"' in data or b'"role"' in data
-        return head.starts_with in {b"[", b"{"} and named and b'"content"' in head.data
+        """Whether it begins with messages, and is no other format that holds them."""
+        found = places_in(head.data)
+        if not OTHERS.isdisjoint(found):
+            return False
+        places = {f"{before}{place}" for place in PLACES for before in ("", "item.", "item.item.")}
+        return any(place in found for place in places) and any(
+            place.endswith((".content", ".tool_calls")) or place == "content" for place in found
+        )
 
     def read(self, sources: Sequence[Source], wanted: Wanted) -> Iterator[TraceRun]:
-        """The conversations, in the file's order."""
+        """The conversations, in the order in which each is whole."""
         for source in sources:
             yield from _Runs(source, wanted).all()
+
+
+class _Answer(NamedTuple):
+    """What stands beside a request."""
+
+    message: dict[str, Any] | None
+    about: dict[str, Any]
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request, read."""
+
+    entries: list[Entry]
+    wire: ChatWire
+    about: dict[str, Any]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing was answered before it."""
+        return all(e.role != Role.ASSISTANT for e in self.entries)
+
+    def key(self, named: str) -> Hashable:
+        """Of which conversation it is.
+
+        Args:
+            named: Its id; empty when it has none.
+        """
+        marks = []
+        for entry in self.entries:
+            marks.append((entry.role, entry.digest, entry.chars))
+            if named or entry.role == Role.USER:
+                break
+        return (named, *marks)
 
 
 class _Runs:
@@ -54,142 +115,193 @@ class _Runs:
         self._source = source
         self._wanted = wanted
         self._number = 0
-        self._open: _Requests | None = None
+        self._open: OrderedDict[Hashable, _Requests] = OrderedDict()
 
     def all(self) -> Iterator[TraceRun]:
+        """All of them."""
         messages: list[dict[str, Any]] = []
-        for value in self._values():
-            if isinstance(value, list):
-                yield from self._run(value, {})
-            elif isinstance(value, dict) and value.get("role") in ROLES:
+        for where, value in _values(self._source):
+            if isinstance(value, dict) and _is_message(value):
                 messages.append(value)
-            elif isinstance(value, dict) and _is_conversation(value):
+            elif isinstance(value, dict) and _has_messages(_request(value)):
                 yield from self._conversation(value)
+            elif isinstance(value, list) and any(_is_message(m) for m in objects(value)):
+                yield from self._whole(value, {})
             else:
-                self._source.skip("an element is no conversation")
+                self._source.skip("an element is no conversation", where)
         if messages:
-            yield from self._run(messages, {})
-        yield from self._close()
-
-    def _values(self) -> Iterator[Any]:
-        """Elements of the list, or of the lines; a single object is its own."""
-        with self._source.open() as stream:
-            first = stream.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if first == b"[":
-            yield from self._source.items("item")
-            return
-        found = False
-        for _, value in self._source.objects():
-            found = True
-            yield value
-        if not found:
-            self._source.skipped.clear()  # one document over many lines, not many lines
-            self._source.first_skipped.clear()
-            yield from self._source.items("")
+            yield from self._whole(messages, {})
+        while self._open:
+            yield self._closed(next(iter(self._open)))
 
     def _conversation(self, value: dict[str, Any]) -> Iterator[TraceRun]:
-        answer = _answer(value)
+        answer, request = _answer(value), _request(value)
         if answer is None:
-            yield from self._close()
-            yield from self._run(value["messages"], value)
+            yield from self._whole(request["messages"], {**value, **request})
             return
-        mine = _id(value)
-        if self._open is None or not self._open.takes(mine, value):
-            yield from self._close()
-            self._open = _Requests(self._wanted, mine)
-        self._open.add(value, answer)
+        asked = _asked(request, value, self._wanted)
+        named = _id(value)
+        key = asked.key(named)
+        if key in self._open and asked.is_first and not named:
+            yield self._closed(key)
+        if key not in self._open:
+            self._open[key] = _Requests(self._wanted, value)
+        self._open.move_to_end(key)
+        self._open[key].add(asked, answer)
+        if len(self._open) > MOST_OPEN:
+            yield self._closed(next(iter(self._open)))
 
-    def _run(self, messages: list[Any], about: dict[str, Any]) -> Iterator[TraceRun]:
+    def _whole(self, messages: list[Any], about: dict[str, Any]) -> Iterator[TraceRun]:
         model, tools = text(about.get("model")), tools_of(about.get("tools"))
         calls, tail = chat_calls(objects(messages), self._wanted, model=model, tools=tools)
-        if not calls and not tail:
-            self._source.skip("a conversation has no message")
-            return
+        if len(calls) == 1 and isinstance(about.get("usage"), dict):
+            calls = (msgspec.structs.replace(calls[0], counts=counts_of(about["usage"])),)
         yield self._made(calls, tail, about)
+
+    def _closed(self, key: Hashable) -> TraceRun:
+        requests = self._open.pop(key)
+        return self._made(tuple(requests.calls), (), requests.about)
 
     def _made(
         self, calls: tuple[TraceCall, ...], tail: tuple[Entry, ...], about: dict[str, Any]
     ) -> TraceRun:
         self._number += 1
-        task, success = about.get("task_id"), number(about.get("success"))
         return TraceRun(
-            run_id=f"{self._source.name}#{self._number}",
+            run_id=f"{self._source.file}#{self._number}",
             source=self._source.name,
             format=OpenAIChat.card.name,
             calls=calls,
             session_id=text(about.get("session_id")) or _id(about),
-            task_id=text(task) or None,
-            success=success if success is not None and 0 <= success <= 1 else None,
+            task_id=text(about.get("task_id")) or None,
+            success=_success(about.get("success")),
             tail=tail,
         )
 
-    def _close(self) -> Iterator[TraceRun]:
-        if self._open is not None:
-            yield self._made(tuple(self._open.calls), (), self._open.about)
-            self._open = None
-
 
 class _Requests:
-    """Requests of one conversation, each told as a whole."""
+    """Requests of one conversation, each told as a whole.
 
-    def __init__(self, wanted: Wanted, mine: str) -> None:
+    Args:
+        wanted: How to read.
+        about: The line of the first.
+    """
+
+    def __init__(self, wanted: Wanted, about: dict[str, Any]) -> None:
         self._thread = Thread(keep=wanted.contents)
-        self._mine = mine
-        self._last = 0
+        self.about = {k: about.get(k) for k in (*IDS, "task_id", "success")}
         self.calls: list[TraceCall] = []
-        self.about: dict[str, Any] = {}
 
-    def takes(self, mine: str, value: dict[str, Any]) -> bool:
-        """Whether a request belongs here: the same id, or without one a longer history."""
-        if mine or self._mine:
-            return mine == self._mine
-        return len(value["messages"]) > self._last
-
-    def add(self, value: dict[str, Any], answer: dict[str, Any]) -> None:
+    def add(self, asked: _Asked, answer: _Answer) -> None:
         """One request and its answer."""
-        wire = ChatWire()
-        read = [wire.message(m) for m in objects(value["messages"])]
-        request = [self._thread.entry(*r) for r in read if r is not None]
-        answered = wire.message({"role": "assistant", **mapping(answer.get("message"))})
-        response = self._thread.entry(*answered) if answered else None
-        kept, added = self._thread.whole(request, response)
-        self._last = len(value["messages"])
-        self.about = self.about or {k: value.get(k) for k in (*IDS, "success") if k in value}
+        response = None
+        if answer.message is not None:
+            read = asked.wire.message({**answer.message, "role": "assistant"})
+            response = None if read is None else self._thread.entry(*read)
+        kept, added = self._thread.whole(asked.entries, response)
+        about = asked.about
+        self.about["success"] = about.get("success", self.about["success"])
         self.calls.append(
             TraceCall(
                 kept,
                 added,
                 response,
-                model=text(answer.get("model")) or text(value.get("model")),
-                counts=counts_of(answer.get("usage")),
-                tools=tools_of(value.get("tools")),
-                started_at=_started(value, answer),
+                model=text(answer.about.get("model")) or text(about.get("model")),
+                counts=counts_of(answer.about.get("usage")),
+                tools=tools_of(about.get("tools")),
+                started_at=_started(about, answer.about),
+                error=answer.error,
             )
         )
 
 
-def _is_conversation(value: dict[str, Any]) -> bool:
-    messages = value.get("messages")
-    if value.get("role") in ROLES and ("content" in value or "tool_calls" in value):
+def _values(source: Source) -> Iterator[tuple[str, Any]]:
+    """Elements of the list, or of the lines, with their places; a single object is its own."""
+    head = source.head().removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not _is_lines(head, source):
+        prefix = "item" if head[:1] == b"[" else ""
+        for place, value in enumerate(source.items(prefix)):
+            yield f"element {place}", value
+        return
+    decoder = msgspec.json.Decoder()
+    for number_, line in source.lines():
+        try:
+            yield f"line {number_}", decoder.decode(line.removeprefix(b"\xef\xbb\xbf"))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            source.skip("a line is not JSON", f"line {number_}")
+
+
+def _is_lines(head: bytes, source: Source) -> bool:
+    """Whether it is JSON lines, and not one document that may be written over many."""
+    first, _, rest = head.partition(b"\n")
+    value = _decoded(first)
+    if isinstance(value, list):
+        return bool(rest.strip())
+    if value is not None:
         return True
-    first = messages[0] if isinstance(messages, list) and messages else None
-    return isinstance(first, dict) and first.get("role") in ROLES
+    if head[:1] == b"[":
+        return False
+    if b"\n" in head:
+        return any(_has_messages(mapping(_decoded(line))) for line in rest.split(b"\n"))
+    again = Source(source.path, source.name)
+    return next((isinstance(_decoded(line), dict) for _, line in again.lines()), False)
 
 
-def _answer(value: dict[str, Any]) -> dict[str, Any] | None:
-    """Message, model, usage and time of an answer that stands beside the request."""
-    response = value.get("response") if isinstance(value.get("response"), dict) else value
-    choices = list(objects(mapping(response).get("choices")))
-    if not choices:
+def _decoded(line: bytes) -> Any:  # noqa: ANN401
+    try:
+        return msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    kept = {k: mapping(response).get(k) for k in ("model", "usage", "created")}
-    kept["usage"] = kept["usage"] or value.get("usage")
-    return {**kept, "message": choices[0].get("message")}
+
+
+def _is_message(value: dict[str, Any]) -> bool:
+    return text(value.get("role")) in ROLES and ("content" in value or "tool_calls" in value)
+
+
+def _has_messages(value: dict[str, Any]) -> bool:
+    messages = value.get("messages")
+    return isinstance(messages, list) and any(_is_message(m) for m in objects(messages))
+
+
+def _request(value: dict[str, Any]) -> dict[str, Any]:
+    """Where the messages, the tools and the model stand."""
+    inner = (mapping(value.get(key)) for key in ("request", "body"))
+    return next((v for v in (value, *inner) if _has_messages(v)), {})
+
+
+def _asked(request: dict[str, Any], value: dict[str, Any], wanted: Wanted) -> _Asked:
+    wire, thread = ChatWire(), Thread(keep=wanted.contents)
+    entries = [
+        thread.entry(*read) for m in objects(request["messages"]) if (read := wire.message(m))
+    ]
+    return _Asked(entries, wire, {**value, **request})
+
+
+def _answer(value: dict[str, Any]) -> _Answer | None:
+    """The answer beside a request; None where there is none."""
+    response = value.get("response")
+    if isinstance(response, str):
+        return _Answer({"content": response}, value)
+    if not isinstance(response, dict):
+        response = value if "choices" in value else None
+    if response is None:
+        return None
+    response = mapping(response.get("body")) or response
+    about = {**response, "usage": response.get("usage") or value.get("usage")}
+    if response.get("error"):
+        return _Answer(None, about, "the call failed")
+    choices = list(objects(response.get("choices")))
+    if choices:
+        return _Answer(mapping(choices[0].get("message")), about)
+    return _Answer(response if _is_message(response) else None, about)
 
 
 def _id(value: dict[str, Any]) -> str:
-    named = ("conversation_id", "session_id", "run_id")
-    return next((text(value.get(k)) for k in named if text(value.get(k))), "")
+    return next((text(value.get(k)) for k in IDS if text(value.get(k))), "")
+
+
+def _success(value: Any) -> float | None:  # noqa: ANN401
+    found = float(value) if isinstance(value, bool) else number(value)
+    return found if found is not None and 0 <= found <= 1 else None
 
 
 def _started(value: dict[str, Any], answer: dict[str, Any]) -> float | None:

@@ -7,33 +7,39 @@ from typing import Any
 
 from leanloop.traces.protocol import Head, ReaderCard, Wanted
 from leanloop.traces.readers.chat_thread import chat_calls
-from leanloop.traces.readers.json_types import number, objects, text
+from leanloop.traces.readers.json_places import places_in
+from leanloop.traces.readers.json_types import mapping, number, objects, text
 from leanloop.traces.source import Source
 from leanloop.traces.trace import TraceRun
+
+SOLVED = 1 - 1e-6
+"""The benchmark compares rewards with 1 up to rounding."""
 
 
 class TauBench:
     """Reads tau-bench results.
 
     No usage and no time is recorded, so tokens are unknown here; a profile estimates them. The
-    user is a model whose calls are not recorded either. Solved is a reward of 1.
+    user is a model whose calls are not recorded either, only their dollars for the whole run,
+    which are left out. Solved is a reward of 1. A run that raised has no conversation and a
+    reward of 0, and counts as failed. The tools' schemas are not in the file. A tool's result
+    is taken for an error where it begins with that word, as this benchmark's do.
     """
 
     card = ReaderCard(
         name="tau-bench",
         summary="Results of tau-bench: a JSON list of runs.",
         looks_for="a list of objects with task_id, reward and traj",
-        source="https://github.com/sierra-research/tau-bench, historical_trajectories, 2026-11; "
-        "tested on a published file of it, not on a run of our own.",
+        source="https://github.com/sierra-research/tau-bench, tau_bench/run.py and "
+        "historical_trajectories, read 2026-11; tested on a published file of it, not on a run "
+        "of our own.",
     )
 
     def claims(self, head: Head) -> bool:
-        """Whether it is a list whose first object has the fields of a run."""
-        wanted = (b'"traj"', b'"reward"', b'"task_id"')
-        if head.starts_with != b"[":
-            return False
-        return all(w in head.data for w in wanted[1:]) and (
-            wanted[0] in head.data or b'"reward_info"' in head.data
+        """Whether it is a list whose first objects have the fields of a run."""
+        found = places_in(head.data)
+        return found >= {"item.task_id", "item.reward"} and not found.isdisjoint(
+            {"item.traj", "item.info.task", "item.info.error"}
         )
 
     def read(self, sources: Sequence[Source], wanted: Wanted) -> Iterator[TraceRun]:
@@ -49,13 +55,15 @@ class TauBench:
 def _run(source: Source, place: int, item: dict[str, Any], wanted: Wanted) -> TraceRun:
     calls, tail = chat_calls(objects(item["traj"]), wanted)
     reward, task = number(item.get("reward")), item.get("task_id")
+    named = isinstance(task, int | str) and not isinstance(task, bool)
     return TraceRun(
-        run_id=f"{source.name}#{place}",
+        run_id=f"{source.file}#{place}",
         source=source.name,
         format=TauBench.card.name,
         calls=calls,
-        task_id=text(task) or str(task) if isinstance(task, int | str) else None,
-        success=None if reward is None else float(reward >= 1 - 1e-6),
+        task_id=(text(task) or str(task)) if named else None,
+        success=None if reward is None else float(reward >= SOLVED),
+        ended="error" if "error" in mapping(item.get("info")) else "",
         tail=tail,
     )
 
