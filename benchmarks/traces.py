@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -186,11 +187,11 @@ def ccusage(folder: Path, program: str) -> Totals:
 
 
 def cost_per_task(folder: Path, program: str) -> Totals:
-    """``cpt sessions``."""
-    command = [program, "sessions", "--json", "--dir", str(folder / "projects")]
+    """``cpt sessions summary``, which says its figures in words."""
+    command = [program, "sessions", "summary", "--top", "0", "--path", str(folder / "projects")]
     found, out = timed(command, {})
-    said = json.loads(out)
-    found.usd = said.get("total_cost_usd")
+    said = re.search(r"list prices.*: ([0-9.,]+) USD", out)
+    found.usd = float(said[1].replace(",", "")) if said else None
     return found
 
 

@@ -24,6 +24,7 @@ COMMANDS = (
     "levers",
     "models",
     "suites",
+    "prices",
     "doctor",
 )
 
