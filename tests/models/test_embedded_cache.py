@@ -63,15 +63,18 @@ async def test_what_is_read_is_within_two_per_cent(model):
     said = read = modelled = 0
     for at, parts in enumerate(asked):
         tokens = await input_of(model, parts)
+        sent, taken = tokens.input_tokens, tokens.cache_read_tokens
+        assert sent is not None
+        assert taken is not None
         keys = [hash(tuple(map(repr, p))) for p in parts]
         known = sum(sizes.get(k, 0) for k in keys)
         new = [k for k in keys if k not in sizes]
         assert len(new) <= 1  # so that its size is what is left
-        sizes |= dict.fromkeys(new, tokens.input_tokens - known)
+        sizes |= dict.fromkeys(new, sent - known)
         found = cache.call([Block(k, sizes[k]) for k in keys], at)
         if at:  # what an earlier test left in the slot is not ours to know
-            said += tokens.input_tokens
-            read += tokens.cache_read_tokens
+            said += sent
+            read += taken
             modelled += found.read_tokens
     assert read > 0.5 * said
     assert abs(modelled - read) < 0.02 * said
