@@ -6,6 +6,7 @@ from benchmarks.levers import PAGE, TRIED, measured, page
 
 from leanloop.core.domain import check_setting
 from leanloop.levers.builtin import BUILT_IN
+from leanloop.traces.builtin import BUILT_IN as READERS
 
 
 def test_the_page_of_levers_is_that_of_the_cards():
@@ -19,3 +20,9 @@ def test_every_setting_that_is_measured_is_one():
     for name, settings in TRIED.items():
         for setting in settings:
             assert check_setting(name, BUILT_IN[name].card.domain, setting, "TRIED") == setting
+
+
+def test_the_page_of_traces_names_every_reader():
+    text = (PAGE.parent / "traces.md").read_text()
+    for reader in READERS.values():
+        assert f"| `{reader.card.name}` | {reader.card.summary} | {reader.card.source} |" in text
