@@ -61,7 +61,7 @@ def profile(
     asked = Asked(prices_of(prices), model, group_by, shared_caches)
     reading = Reading(traces, Wanted(), format)
     if not redact and sum(s.path.stat().st_size for s in reading.sources) <= FEW_BYTES:
-        reading = Reading(traces, Wanted(contents=True), format)
+        reading.wanted = Wanted(contents=True)
     runs = reading if save is None else saved(reading, save)
     answer = profile_runs(runs, asked, reading)
     if not answer.runs:

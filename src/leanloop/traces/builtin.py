@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from leanloop.core.errors import BadInputError
@@ -54,18 +55,24 @@ def all_readers() -> dict[str, Reader]:
     return others | BUILT_IN
 
 
-def reader_of(head: Head, where: str, wanted: str | None = None) -> Reader:
+def reader_of(
+    head: Head,
+    where: str,
+    wanted: str | None = None,
+    readers: Mapping[str, Reader] | None = None,
+) -> Reader:
     """The reader of a file.
 
     Args:
         head: The file's beginning.
         where: The file, for the message.
         wanted: A format that the user named.
+        readers: Those there are; looked for when None, which takes a while.
 
     Raises:
         BadInputError: No reader knows the file, or none has that name.
     """
-    readers = all_readers()
+    readers = all_readers() if readers is None else readers
     if wanted is not None:
         if wanted not in readers:
             raise BadInputError("--format", f"no format {wanted!r}; there are {', '.join(readers)}")

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from leanloop.core.errors import BadInputError
-from leanloop.traces.builtin import reader_of
+from leanloop.traces.builtin import all_readers, reader_of
 from leanloop.traces.protocol import Head, Reader, Wanted
 from leanloop.traces.source import Source
 from leanloop.traces.trace import TraceRun
@@ -52,7 +52,9 @@ class Reading:
     def __init__(self, paths: Iterable[Path], wanted: Wanted, format: str | None = None) -> None:  # noqa: A002
         self.unknown: list[str] = []
         """Files of folders that no reader knows."""
-        self._wanted = wanted
+        self.wanted = wanted
+        """How the files are read; may be changed until they are."""
+        self._readers = all_readers()
         self._by_reader: dict[str, tuple[Reader, list[Source]]] = {}
         for path in paths:
             self._find(path, format)
@@ -70,9 +72,9 @@ class Reading:
     def __iter__(self) -> Iterator[TraceRun]:
         """The runs, format by format."""
         for reader, sources in self._by_reader.values():
-            for run in reader.read(sources, self._wanted):
+            for run in reader.read(sources, self.wanted):
                 has_schemas = any(c.tools for c in run.calls)
-                bare = has_schemas and not self._wanted.contents
+                bare = has_schemas and not self.wanted.contents
                 yield without_contents(run) if bare else run
 
     @property
@@ -101,7 +103,7 @@ class Reading:
             raise BadInputError(str(path), f"has no trace that leanloop knows ({some} or .gz)")
 
     def _add(self, source: Source, wanted: str | None) -> None:
-        reader = reader_of(head_of(source), source.name, wanted)
+        reader = reader_of(head_of(source), source.name, wanted, self._readers)
         self._by_reader.setdefault(reader.card.name, (reader, []))[1].append(source)
 
 

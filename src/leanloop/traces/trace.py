@@ -34,7 +34,7 @@ class Role(enum.StrEnum):
     TOOL = "tool"
 
 
-class CallMark(msgspec.Struct, frozen=True):
+class CallMark(msgspec.Struct, frozen=True, gc=False):
     """A tool call as it can be compared with others, without its contents.
 
     Attributes:
@@ -50,7 +50,7 @@ class CallMark(msgspec.Struct, frozen=True):
     chars: int
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A message of a conversation: its sizes, and its contents where they are kept.
 
     Attributes:
@@ -76,7 +76,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     message: Message | None = None
 
 
-class Counts(msgspec.Struct, frozen=True, omit_defaults=True):
+class Counts(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Tokens as a trace counts them: in all, and by class where it says so.
 
     Many traces know how much was sent and not how much of that was cached. Make it with
@@ -129,7 +129,7 @@ def exclusive(tokens: Tokens, output_tokens: int | None = None) -> Counts:
     return Counts(tokens.input_tokens, out, tokens)
 
 
-class TraceCall(msgspec.Struct, frozen=True, omit_defaults=True):
+class TraceCall(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One query to a model, as a change to the conversation that the query before left.
 
     The conversation after a call is its request and its response. The next request of the
@@ -169,7 +169,7 @@ class TraceCall(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
 
 
-class ToolTime(msgspec.Struct, frozen=True):
+class ToolTime(msgspec.Struct, frozen=True, gc=False):
     """When a tool ran.
 
     Attributes:

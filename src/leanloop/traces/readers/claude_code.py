@@ -28,14 +28,14 @@ SYNTHETIC = "<synthetic>"
 LONGEST_COUNT = 2**53
 
 
-class Writes(msgspec.Struct):
+class Writes(msgspec.Struct, gc=False):
     """Input that was written to a cache, by how long it lives."""
 
     ephemeral_5m_input_tokens: int | None = None
     ephemeral_1h_input_tokens: int | None = None
 
 
-class Usage(msgspec.Struct):
+class Usage(msgspec.Struct, gc=False):
     """Tokens of a message; input is without what was read from or written to a cache."""
 
     input_tokens: int | None = None
@@ -45,7 +45,7 @@ class Usage(msgspec.Struct):
     cache_creation: Writes | None = None
 
 
-class Block(msgspec.Struct):
+class Block(msgspec.Struct, gc=False):
     """A block of content of any type."""
 
     type: str = ""
@@ -59,7 +59,7 @@ class Block(msgspec.Struct):
     is_error: bool | None = None
 
 
-class Said(msgspec.Struct):
+class Said(msgspec.Struct, gc=False):
     """The message of a line."""
 
     id: str | None = None
@@ -68,7 +68,7 @@ class Said(msgspec.Struct):
     usage: Usage | None = None
 
 
-class Line(msgspec.Struct, rename="camel"):
+class Line(msgspec.Struct, rename="camel", gc=False):
     """A line of a session."""
 
     type: str = ""
