@@ -39,6 +39,7 @@ from leanloop.traces.unused_results import RunUnused, unused_of
 
 LEAST_CALLS = 5
 """Calls of a run for which growth is fitted."""
+LEAST = math.log(2)
 GROUPS = ("none", "session", "task", "model")
 
 
@@ -411,7 +412,11 @@ def _ended(roots: list[tuple[_RunSums, list[_RunSums]]]) -> Ended:
 
 
 def _ratio(top: list[float | None], bottom: list[float | None]) -> Interval:
-    """Ratio of two unpaired means, by the delta method on logarithms; n is the smaller sample."""
+    """Ratio of two unpaired means, by the delta method on logarithms; n is the smaller sample.
+
+    Two imagined runs in each sample, at twice and at half its mean, keep few runs that agree
+    from looking certain.
+    """
     a = np.array([np.nan if v is None else v for v in top], dtype=float)
     b = np.array([np.nan if v is None else v for v in bottom], dtype=float)
     n = min(len(a), len(b))
@@ -421,7 +426,8 @@ def _ratio(top: list[float | None], bottom: list[float | None]) -> Interval:
     ratio = means[0] / means[1]
     if n < 2:
         return Interval(ratio, None, None, n)
-    error = math.sqrt(sum((v.std(ddof=1) / v.mean()) ** 2 / len(v) for v in (a, b)))
+    spreads = ((v.std(ddof=1) / v.mean()) ** 2 / len(v) + 2 * (LEAST / len(v)) ** 2 for v in (a, b))
+    error = math.sqrt(sum(spreads))
     half = t_quantile(n - 1) * error
     return Interval(ratio, ratio * math.exp(-half), ratio * math.exp(half), n)
 
