@@ -196,7 +196,8 @@ def test_success_is_over_tasks_and_failures_cost_what_they_cost():
     p = profile_runs([*good, *bad])
     assert (p.success.mean, p.success.n) == (0.5, 4)
     assert (p.ended.solved, p.ended.failed, p.ended.calls_ratio.mean) == (4, 4, 6.0)
-    assert p.ended.calls_ratio.low < 5 < 7 < p.ended.calls_ratio.high  # four that agree are few
+    assert p.ended.calls_ratio.low < 5  # four that agree are few
+    assert p.ended.calls_ratio.high > 7
 
 
 def test_growth_is_two_where_each_call_sends_all_before():
