@@ -1,4 +1,4 @@
-"""The readers of spans: OTLP JSON, OpenInference; and one run told in four formats."""
+"""The readers of spans: OTLP JSON, OpenInference; and one run told in five formats."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from leanloop.traces.profile import profile_runs
 from leanloop.traces.protocol import Wanted
-from leanloop.traces.readers import openai_chat, openinference, otlp
+from leanloop.traces.readers import litellm, openai_chat, openinference, otlp
 from leanloop.traces.reading import Reading
 from leanloop.traces.trace import conversation
 from tests.traces.conformance import ReaderConformance, runs_of
@@ -19,6 +20,7 @@ SAME_RUN = (
     "otlp-openinference.json",
     "openinference-spans.jsonl",
     "openai-chat-pairs.jsonl",
+    "litellm-payloads.jsonl",
 )
 SECRET = "the-secret-word"
 
@@ -51,6 +53,16 @@ class TestPhoenix(TestGenAI):
         return HERE / "openinference-spans.jsonl"
 
 
+class TestLiteLLMPayloads(TestGenAI):
+    @pytest.fixture
+    def reader(self):
+        return litellm.READER
+
+    @pytest.fixture
+    def sample(self):
+        return HERE / "litellm-payloads.jsonl"
+
+
 class TestPairs(TestGenAI):
     @pytest.fixture
     def reader(self):
@@ -62,11 +74,11 @@ class TestPairs(TestGenAI):
 
 
 @pytest.mark.parametrize("name", SAME_RUN)
-def test_the_same_run_in_four_formats_agrees_to_the_token(name):
+def test_the_same_run_in_five_formats_agrees_to_the_token(name):
     (run,) = Reading([HERE / name], Wanted(contents=True))
     counted = [(c.counts.input_tokens, c.counts.output_tokens) for c in run.calls]
     assert counted == [(120, 18), (1300, 19), (1400, 12)]
-    assert [c.model for c in run.calls] == ["gpt-4.1-2025-04-14"] * 3
+    assert {c.model for c in run.calls} <= {"gpt-4.1-2025-04-14", "gpt-4.1"}
     requests = [[(e.role, e.tool, e.chars) for e in entries] for _, entries in conversation(run)]
     call = len('get_order{"order_id":"W1"}')
     step = [("assistant", "", call), ("tool", "get_order", 160)]
@@ -79,6 +91,12 @@ def test_what_was_cached_is_known_where_it_was_told(name):
     (run,) = Reading([HERE / name], Wanted())
     read = [c.counts.tokens.cache_read_tokens for c in run.calls]
     assert read == [0, 1024, 1280]
+
+
+def test_our_prices_are_those_that_litellm_charged():
+    reading = Reading([HERE / "litellm-payloads.jsonl"], Wanted())
+    p = profile_runs(reading, None, reading)
+    assert p.dollars.recorded == pytest.approx(p.dollars.list, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", SAME_RUN[:3])

@@ -147,11 +147,24 @@ def group_row(g: Group) -> Sequence[str]:
         tokens,
         resent,
         "unknown" if usd is None else dollars(usd),
+        "unknown" if g.usd_per_solved is None else dollars(g.usd_per_solved),
         "unknown" if seconds is None else f"{seconds:,.0f}",
     )
 
 
-GROUP_HEAD = ("", "runs", "success", "model", "tool", "tokens", "re-sent", "dollars", "seconds")
+GROUP_HEAD = (
+    "",
+    "runs",
+    "success",
+    "model",
+    "tool",
+    "tokens",
+    "re-sent",
+    "dollars",
+    "a solved run",
+    "seconds",
+)
+"""Model and tool calls; dollars of all runs over the number solved."""
 
 
 def seconds_words(p: Profile) -> str:

@@ -29,8 +29,8 @@ class LiteLLM:
         name="litellm",
         summary="LiteLLM spend logs, or logged payloads, JSON or JSON lines.",
         looks_for="objects with startTime, spend or response_cost, and prompt_tokens",
-        source="https://docs.litellm.ai/docs/proxy/logging_spec, 1.83, 2026-11; tested on rows "
-        "built from it, not on a proxy of our own.",
+        source="https://docs.litellm.ai/docs/proxy/logging_spec, 2026-11; tested on payloads of "
+        "LiteLLM 1.83.0. Rows of the proxy's database are built from that page.",
     )
 
     def claims(self, head: Head) -> bool:
