@@ -12,7 +12,9 @@ from leanloop.pricing.prompt_cache import Block, CachedInput, CacheRule, PromptC
 from leanloop.pricing.prompt_cache_rules import RULES, rule_of
 
 ANY = CacheRule("any")
-BLOCKS = st.lists(st.builds(Block, st.integers(0, 5), st.integers(0, 900)), max_size=12)
+BLOCKS = st.lists(
+    st.builds(Block, st.integers(0, 5), st.integers(0, 900), st.booleans()), max_size=12
+)
 REQUESTS = st.lists(st.tuples(BLOCKS, st.floats(0, 400)), max_size=8)
 
 
@@ -49,7 +51,7 @@ def test_nothing_is_read_that_did_not_begin_an_earlier_request(name, requests):
 def _common(one: list[Block], other: list[Block]) -> int:
     tokens = 0
     for a, b in zip(one, other, strict=False):
-        if a != b:
+        if (a.key, a.tokens) != (b.key, b.tokens):
             break
         tokens += a.tokens
     return tokens
@@ -116,6 +118,14 @@ def test_a_mark_looks_back_twenty_blocks():
     far.call(many[:30], 0)
     assert near.call(many[:50], 1).read_tokens == 3000
     assert far.call(many[:51], 1).read_tokens == 0
+
+
+def test_a_mark_behind_the_system_text_keeps_it_when_the_history_changes():
+    system, plain = Block(0, 3000, mark=True), Block(0, 3000)
+    for first, read in ((system, 3000), (plain, 0)):
+        cache = PromptCache(RULES["anthropic"])
+        cache.call([first, Block(1, 500), Block(2, 500)], 0)
+        assert cache.call([first, Block(9, 50), Block(2, 500)], 1).read_tokens == read
 
 
 def test_llama_cpp_holds_the_last_prompt_only_and_looks_at_one_token():

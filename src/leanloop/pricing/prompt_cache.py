@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 FIVE_MINUTES_S = 300.0
@@ -19,8 +19,8 @@ class CacheRule:
         step_tokens: A prefix is read in whole steps behind the minimum; 1 for any length.
         ttl_s: Seconds after its last use for which a prefix is kept.
         refreshed: Whether a read starts the time anew.
-        breakpoints: Whether prefixes end at marks that the client sets, here one behind each
-            request's last block; else anywhere.
+        breakpoints: Whether prefixes end at marks that the client sets, behind blocks that
+            are marked and behind each request's last; else anywhere.
         lookback_blocks: With breakpoints: how many blocks before a mark an older prefix is
             looked for.
         writes_cost: Whether what is written is counted and priced apart from other input.
@@ -51,10 +51,12 @@ class Block:
     Args:
         key: Equal for equal blocks.
         tokens: Its size.
+        mark: Whether the client sets a mark behind it, where the provider has such marks.
     """
 
     key: int
     tokens: int
+    mark: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,19 +116,19 @@ class PromptCache:
             return self._of_slot(blocks, total, at_s)
         self._clean(at_s)
         ends = list(_ends(blocks))
-        read = self._read(ends, at_s)
+        marks = [i for i, b in enumerate(blocks) if b.mark or i == len(blocks) - 1]
+        read = self._read(ends, marks, at_s)
         read = min(read, max(total - self.rule.unread_tokens, 0))
-        written = self._write(ends, read, total, at_s)
+        written = self._write(ends, marks, read, at_s)
         if not self.rule.writes_cost:
             return CachedInput(total - read, read)
         if self.rule.ttl_s >= HOUR_S:
             return CachedInput(total - read - written, read, 0, written)
         return CachedInput(total - read - written, read, written)
 
-    def _read(self, ends: list[tuple[int, int]], at_s: float) -> int:
+    def _read(self, ends: list[tuple[int, int]], marks: list[int], at_s: float) -> int:
         """Tokens of the longest prefix that is kept."""
-        oldest = len(ends) - 1 - self.rule.lookback_blocks if self.rule.breakpoints else 0
-        for place in range(len(ends) - 1, max(oldest, 0) - 1, -1):
+        for place in self._looked_at(len(ends), marks):
             key, _ = ends[place]
             found = self._kept.get(key)
             if found is None or found.expires_s < at_s:
@@ -136,23 +138,35 @@ class PromptCache:
             return self._steps(found.tokens)
         return 0
 
+    def _looked_at(self, blocks: int, marks: list[int]) -> Iterator[int]:
+        """Ends of blocks at which a prefix is looked for, the last first."""
+        if not self.rule.breakpoints:
+            yield from range(blocks - 1, -1, -1)
+            return
+        above = blocks
+        for mark in reversed(marks):
+            oldest = max(mark - self.rule.lookback_blocks, 0)
+            yield from range(min(mark, above - 1), oldest - 1, -1)
+            above = min(above, oldest)
+
     def _refresh(self, ends: list[tuple[int, int]], at_s: float) -> None:
         for key, _ in ends:
             found = self._kept.get(key)
             if found is not None and found.expires_s >= at_s:
                 found.expires_s = at_s + self.rule.ttl_s
 
-    def _write(self, ends: list[tuple[int, int]], read: int, total: int, at_s: float) -> int:
+    def _write(self, ends: list[tuple[int, int]], marks: list[int], read: int, at_s: float) -> int:
         """Keep the request's prefixes; returns how many tokens were written."""
-        if total < self.rule.minimum_tokens or not ends:
+        least = self.rule.minimum_tokens
+        if not ends or ends[-1][1] < least:
             return 0
         until = at_s + self.rule.ttl_s
-        for key, tokens in ends[-1:] if self.rule.breakpoints else ends:
-            if key not in self._kept and tokens >= self.rule.minimum_tokens:
+        for key, tokens in (ends[i] for i in marks) if self.rule.breakpoints else ends:
+            if key not in self._kept and tokens >= least:
                 self._kept[key] = _Kept(tokens, until)
             elif key in self._kept and self._kept[key].expires_s < at_s:
                 self._kept[key].expires_s = until
-        return total - read
+        return ends[-1][1] - read
 
     def _steps(self, tokens: int) -> int:
         """A prefix's length in whole steps; 0 below the minimum."""
@@ -165,7 +179,7 @@ class PromptCache:
         same = 0
         if at_s <= self._last_until_s:
             for old, new in zip(self._last, blocks, strict=False):
-                if old != new:
+                if (old.key, old.tokens) != (new.key, new.tokens):
                     break
                 same += new.tokens
         self._last, self._last_until_s = tuple(blocks), at_s + self.rule.ttl_s

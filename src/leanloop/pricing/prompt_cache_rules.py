@@ -13,7 +13,8 @@ ANTHROPIC = CacheRule(
     writes_cost=True,
     source="Anthropic, Prompt caching, platform.claude.com, 2026-11: reads 0.1, writes 1.25 of the "
     "input price, five minutes from the last use, four marks, 20 blocks back.",
-    doubts="The minimum is 512 to 4096 tokens by model; see MINIMUM_TOKENS.",
+    doubts="The minimum is 512 to 4096 tokens by model. Marks are taken to stand behind the tools, "
+    "the system text and the last message; a client may set others.",
 )
 OPENAI = CacheRule(
     name="openai",

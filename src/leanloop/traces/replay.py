@@ -16,6 +16,7 @@ from leanloop.core.message import (
     Message,
     Request,
     Response,
+    SystemMessage,
     ToolCall,
     ToolMessage,
     ToolSpec,
@@ -287,12 +288,13 @@ class _Replay:
         """The request as a cache sees it, and its tokens by the run's own sizes."""
         sizes = self.recorded.sizes
         hidden = self._hidden(sent)
-        blocks = [Block(HIDDEN - len(sent.tools), round(hidden))] if hidden else []
+        blocks = [Block(HIDDEN - len(sent.tools), round(hidden), mark=True)] if hidden else []
         chars = 0
         for message in sent.messages:
             known = self._known.get(id(message)) or self._size(message)
             chars += known.chars
-            blocks.append(Block(known.key, sizes.tokens(known.chars)))
+            system = isinstance(message, SystemMessage)
+            blocks.append(Block(known.key, sizes.tokens(known.chars), system))
         return blocks, hidden + chars * sizes.tokens_per_char
 
     def _hidden(self, sent: Request) -> float:

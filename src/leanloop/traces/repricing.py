@@ -13,7 +13,7 @@ from leanloop.core.tokens import Tokens
 from leanloop.pricing.prompt_cache import Block, CachedInput, CacheRule, PromptCache
 from leanloop.traces.prices import Priced, TracePrices, listed_tokens
 from leanloop.traces.sizes import Sizes, request_chars, sizes_of
-from leanloop.traces.trace import ACT, Counts, Entry, TraceCall, TraceRun, conversation
+from leanloop.traces.trace import ACT, Counts, Entry, Role, TraceCall, TraceRun, conversation
 
 HIDDEN = -1
 """The key of what is in every request and in no entry."""
@@ -124,9 +124,10 @@ def _filled(call: TraceCall, chars: int, sizes: Sizes) -> Counts:
 
 
 def blocks_of(entries: Sequence[Entry], sizes: Sizes) -> list[Block]:
-    """A request as a cache sees it: hidden tokens, then the entries."""
-    hidden = [Block(HIDDEN, round(sizes.hidden_tokens))] if sizes.hidden_tokens else []
-    return hidden + [Block(_key(e), sizes.tokens(e.chars)) for e in entries]
+    """A request as a cache sees it: hidden tokens, then the entries; system text is marked."""
+    hidden = [Block(HIDDEN, round(sizes.hidden_tokens), mark=True)] if sizes.hidden_tokens else []
+    marked = Role.SYSTEM
+    return hidden + [Block(_key(e), sizes.tokens(e.chars), e.role is marked) for e in entries]
 
 
 def _key(entry: Entry) -> int:
