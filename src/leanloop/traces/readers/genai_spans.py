@@ -17,7 +17,7 @@ from leanloop.core.message import (
 )
 from leanloop.models.tool_arguments import read_arguments
 from leanloop.traces.readers.chat_wire import ChatWire, tools_of
-from leanloop.traces.readers.json_types import count, objects, text
+from leanloop.traces.readers.json_types import count, decoded, objects, text
 from leanloop.traces.readers.spans import Convention, ModelSpan, Span
 from leanloop.traces.trace import Counts, inclusive
 
@@ -49,7 +49,7 @@ def model_of(span: Span) -> ModelSpan | None:
         request,
         _answer(a),
         _counts(a),
-        tools_of(_json(a.get("gen_ai.tool.definitions"))) or None,
+        tools_of(decoded(a.get("gen_ai.tool.definitions"))) or None,
     )
 
 
@@ -90,18 +90,8 @@ def _first(a: dict[str, Any], names: tuple[str, ...]) -> int | None:
     return next((n for n in found if n is not None), None)
 
 
-def _json(value: Any) -> Any:  # noqa: ANN401
-    """A value that some exporters write as JSON text."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-
-
 def _instructions(a: dict[str, Any]) -> Iterator[tuple[Message, int]]:
-    parts = list(objects(_json(a.get("gen_ai.system_instructions"))))
+    parts = list(objects(decoded(a.get("gen_ai.system_instructions"))))
     words = "".join(text(p.get("content")) for p in parts)
     if words:
         yield SystemMessage(words), 0
@@ -111,7 +101,7 @@ def _messages(a: dict[str, Any]) -> Iterator[tuple[Message, int]]:
     names: dict[str, str] = {}
     wire = ChatWire()
     told = a.get("gen_ai.input.messages", a.get("gen_ai.prompt"))
-    for sent in objects(_json(told)):
+    for sent in objects(decoded(told)):
         if isinstance(sent.get("parts"), list):
             yield from _of_parts(sent, names)
         elif (read := wire.message(sent)) is not None:
@@ -148,7 +138,7 @@ def _calls(parts: list[dict[str, Any]]) -> Iterator[ToolCall]:
 
 def _answer(a: dict[str, Any]) -> AssistantMessage | None:
     told = a.get("gen_ai.output.messages", a.get("gen_ai.completion"))
-    for sent in objects(_json(told)):
+    for sent in objects(decoded(told)):
         if isinstance(sent.get("parts"), list):
             made = [m for m, _ in _of_parts({**sent, "role": "assistant"}, {})]
             return next((m for m in made if isinstance(m, AssistantMessage)), None)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 LARGEST = 2**53
 """No count of tokens is larger; what is, is damage."""
 
@@ -53,6 +55,16 @@ def amount(value: Any) -> float | None:  # noqa: ANN401
     """A finite number, 0 or more; None where it is none."""
     found = number(value)
     return None if found is None or found < 0 else found
+
+
+def decoded(value: Any) -> Any:  # noqa: ANN401
+    """A value that some exporters write as JSON text; None where that text is no JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def unix_s(value: Any) -> float | None:  # noqa: ANN401

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import msgspec
-
 from leanloop.core.message import AssistantMessage
 from leanloop.core.tokens import NO_TOKENS
 from leanloop.traces.protocol import Head, ReaderCard, Wanted
 from leanloop.traces.readers.chat_wire import ChatWire, counts_of, tools_of
-from leanloop.traces.readers.json_types import amount, count, mapping, number, objects, text, unix_s
+from leanloop.traces.readers.json_types import (
+    amount,
+    count,
+    decoded,
+    mapping,
+    number,
+    objects,
+    text,
+    unix_s,
+)
 from leanloop.traces.readers.spans import Convention, ModelSpan, Span, SpanRuns
 from leanloop.traces.source import Source
 from leanloop.traces.trace import Counts, TraceRun, exclusive
@@ -86,15 +93,15 @@ def _model(span: Span) -> ModelSpan:
     value = span.attributes
     hit = text(value.get("cache_hit")).lower() == "true" or value.get("cache_hit") is True
     wire = ChatWire()
-    request = [r for m in objects(_json(value.get("messages"))) if (r := wire.message(m))]
-    response = mapping(_json(value.get("response")))
+    request = [r for m in objects(decoded(value.get("messages"))) if (r := wire.message(m))]
+    response = mapping(decoded(value.get("response")))
     choices = list(objects(response.get("choices")))
     said = wire.message(
         {"role": "assistant", **mapping(choices[0].get("message"))} if choices else {}
     )
     counts = exclusive(NO_TOKENS) if hit else _counts(value, response)
     usd = amount(value.get("spend", value.get("response_cost")))
-    sent = mapping(_json(value.get("proxy_server_request")) or value.get("model_parameters"))
+    sent = mapping(decoded(value.get("proxy_server_request")) or value.get("model_parameters"))
     return ModelSpan(
         text(value.get("model")),
         text(value.get("custom_llm_provider")),
@@ -114,20 +121,11 @@ def _session(value: dict[str, Any]) -> str:
 
 
 def _counts(value: dict[str, Any], response: dict[str, Any]) -> Counts:
-    metadata = mapping(_json(value.get("metadata")))
+    metadata = mapping(decoded(value.get("metadata")))
     for usage in (metadata.get("usage_object"), response.get("usage")):
         if count(mapping(usage).get("prompt_tokens")) is not None:
             return counts_of(usage)
     return Counts(count(value.get("prompt_tokens")), count(value.get("completion_tokens")))
-
-
-def _json(value: Any) -> Any:  # noqa: ANN401
-    if not isinstance(value, str):
-        return value
-    try:
-        return msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError):
-        return None
 
 
 READER = LiteLLM()
