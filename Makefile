@@ -37,10 +37,11 @@ test: check
 bench: $(DEV_READY)
 	$(BIN)/python -m benchmarks
 
-lock: requirements/run.in requirements/dev.in
+lock: requirements/run.in requirements/dev.in requirements/bench.in
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml requirements/run.in -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -c requirements/run.txt pyproject.toml requirements/run.in requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml requirements/run.in requirements/bench.in -o requirements/bench.txt
 
 clean:
 	rm -rf $(VENV) build dist

@@ -1,10 +1,26 @@
-"""``make bench``: the slow measurements behind figures in the docs, one after another."""
+"""``make bench``: the slow measurements behind figures in the docs, one after another: many hours.
+
+Each can be run alone, ``python -m benchmarks.NAME``, with options of its own. ``traces`` needs
+ccusage and cost-per-task on the path, ``loop`` and ``fuzz_readers`` what is in
+``requirements/bench.txt``; what is missing is said to be.
+"""
 
 from __future__ import annotations
 
-from benchmarks import coverage, judging, parallel_slots
+from benchmarks import (
+    coverage,
+    fuzz_readers,
+    judging,
+    levers,
+    loop,
+    overhead,
+    parallel_slots,
+    search,
+    traces,
+)
+
+ORDER = (judging, coverage, parallel_slots, overhead, traces, loop, levers, search, fuzz_readers)
 
 if __name__ == "__main__":
-    judging.main()
-    coverage.main()
-    parallel_slots.main()
+    for benchmark in ORDER:
+        benchmark.main()
