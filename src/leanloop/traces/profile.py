@@ -31,7 +31,7 @@ from leanloop.traces.profile_result import (
 from leanloop.traces.reading import Reading
 from leanloop.traces.repeated_calls import RunRepeats, repeats_of
 from leanloop.traces.repricing import Repricing
-from leanloop.traces.sizes import sizes_of
+from leanloop.traces.sizes import CHARS_PER_TOKEN, sizes_of
 from leanloop.traces.spending import Spending
 from leanloop.traces.timing import add_seconds, seconds_of
 from leanloop.traces.trace import ACT, USER, TraceCall, TraceRun
@@ -307,7 +307,8 @@ class Profiler:
         if whole.tokens.evidence == Evidence.ESTIMATED:
             left = whole.tokens.calls - whole.tokens.reported_calls
             found["tokens"] = (
-                f"{left} of {whole.tokens.calls} calls report no tokens: 4 characters each"
+                f"{left:,} of {whole.tokens.calls:,} calls report none: from characters, by the "
+                f"run's own ratio or total where it has one, else {CHARS_PER_TOKEN:g} a token"
             )
             if whole.usd.recorded is None and whole.usd.best is not None:
                 found["usd"] = "list prices of estimated tokens"
