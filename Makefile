@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 
+# llama.cpp's threads wait for each other: beside other work it is several times slower.
+WHOLE_MACHINE := tests/models/test_embedded.py tests/models/test_embedded_cache.py
+
 .PHONY: setup dev demo test check bench lock clean
 
 setup: $(RUN_READY)
@@ -32,7 +35,8 @@ check: $(DEV_READY)
 
 test: check
 	$(BIN)/python -m tests.parts
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WHOLE_MACHINE)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(WHOLE_MACHINE:%=--ignore %) tests/search tests
 
 bench: $(DEV_READY)
 	$(BIN)/python -m benchmarks
