@@ -7,6 +7,8 @@ DEV_READY := $(VENV)/.dev-ready
 
 # llama.cpp's threads wait for each other: beside other work it is several times slower.
 WHOLE_MACHINE := tests/models/test_embedded.py tests/models/test_embedded_cache.py
+# Few tests that wait a lot: begun first, so that the other process has enough to do meanwhile.
+SLOWEST := tests/search/test_ray.py tests/search
 
 .PHONY: setup dev demo test check bench lock clean
 
@@ -36,7 +38,7 @@ check: $(DEV_READY)
 test: check
 	$(BIN)/python -m tests.parts
 	$(BIN)/python -m pytest $(WHOLE_MACHINE)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(WHOLE_MACHINE:%=--ignore %) tests/search tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(WHOLE_MACHINE:%=--ignore %) $(SLOWEST) tests
 
 bench: $(DEV_READY)
 	$(BIN)/python -m benchmarks
