@@ -20,7 +20,7 @@ COMMANDS = (
     "explain",
     "profile",
     "whatif",
-    "whatif",
+    "gateway",
     "levers",
     "models",
     "suites",

@@ -49,3 +49,26 @@ PAYMENTS = sa.Table(
     sa.Column("nano_usd", sa.BigInteger, nullable=False),
     sa.Column("unknown_calls", sa.Integer, nullable=False),
 )
+CALLS = sa.Table(
+    "calls",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("gateway", sa.String, nullable=False),
+    sa.Column("call_id", sa.String, nullable=False, unique=True),
+    sa.Column("session_id", sa.String, nullable=False),
+    sa.Column("key", sa.String, nullable=False),
+    sa.Column("mark", sa.String, nullable=False, index=True),
+    sa.Column("day", sa.String, nullable=False),
+    sa.Column("nano_usd", sa.BigInteger),
+    sa.Column("tokens", sa.BigInteger),
+    sa.Column("call_json", sa.LargeBinary, nullable=False),
+    sa.Index("calls_by_session", "gateway", "session_id"),
+)
+OUTCOMES = sa.Table(
+    "outcomes",
+    METADATA,
+    sa.Column("gateway", sa.String, primary_key=True),
+    sa.Column("session_id", sa.String, primary_key=True),
+    sa.Column("configuration_id", sa.String, nullable=False),
+    sa.Column("success", sa.Float, nullable=False),
+)

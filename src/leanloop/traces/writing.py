@@ -71,7 +71,7 @@ def without_contents(run: TraceRun) -> TraceRun:
 
 def _bare_call(call: TraceCall) -> TraceCall:
     response = None if call.response is None else _bare(call.response)
-    tools = None if call.tools is None else tuple(map(_bare_tool, call.tools))
+    tools = None if call.tools is None else tuple(map(bare_tool, call.tools))
     return msgspec.structs.replace(
         call, added=tuple(map(_bare, call.added)), response=response, tools=tools
     )
@@ -82,7 +82,7 @@ def _bare_schema(size: int, name: str, read_only: bool | None) -> ToolSpec:
     return ToolSpec(name, " " * size, {}, read_only)
 
 
-def _bare_tool(tool: ToolSpec) -> ToolSpec:
+def bare_tool(tool: ToolSpec) -> ToolSpec:
     """The tool's name, and as many characters as its schema has."""
     bare = ToolSpec(tool.name, "", {}, tool.read_only)
     return _bare_schema(schema_chars(tool) - schema_chars(bare), tool.name, tool.read_only)

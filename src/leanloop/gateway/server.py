@@ -1,0 +1,277 @@
+"""The gateway: whose call it is, whether it may be made, and how it is carried out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import web
+
+from leanloop.core.configuration import Configuration
+from leanloop.core.errors import BadInputError
+from leanloop.core.run import ModelCall
+from leanloop.gateway.access import Access, digest_of_key, given_keys
+from leanloop.gateway.builtin import wire_of
+from leanloop.gateway.canary import Canary
+from leanloop.gateway.caps import Cap
+from leanloop.gateway.conversation import Conversation
+from leanloop.gateway.exchange import Call, Exchange, refused
+from leanloop.gateway.meter import Meter
+from leanloop.gateway.own_pages import OWN_PATH, OwnPages
+from leanloop.gateway.protocol import Peeked, Wire
+from leanloop.gateway.session import Matched, Said, Session, Sessions, new_session_id
+from leanloop.gateway.settings import GatewaySettings
+from leanloop.gateway.steering import Steering
+from leanloop.gateway.upstream import (
+    Target,
+    UnreachableError,
+    Upstream,
+    Upstreams,
+    answer_headers,
+    request_headers,
+)
+from leanloop.levers.builtin import all_levers
+
+LONGEST_LABEL = 200
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What no request may pass.
+
+    Args:
+        body_bytes: Of a request's body.
+        idle_s: Seconds without a byte from upstream.
+    """
+
+    body_bytes: int = 64 * 1024 * 1024
+    idle_s: float = 600.0
+
+
+class Gateway:
+    """Passes calls on, meters them, keeps caps, and runs the levers of each session.
+
+    Args:
+        settings: Levers, caps and canary.
+        upstreams: Where calls go.
+        meter: What writes them down.
+        access: Who may use it.
+        bounds: What no request may pass.
+        tell: Says what a user should know, in a line.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        upstreams: Upstreams,
+        meter: Meter,
+        access: Access,
+        bounds: Bounds | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.settings = settings
+        self.sessions = Sessions()
+        self.meter = meter
+        self.purse = meter.purse
+        self.canary = _canary(settings, meter)
+        self.bounds = bounds or Bounds()
+        self._upstreams = upstreams
+        self._upstream = Upstream(self.bounds.idle_s)
+        self._access = access
+        self._tell = tell
+        self._levers = all_levers()
+        self._told: set[str] = set()
+        self._pages = OwnPages(self)
+        known = (settings.configuration, settings.canary_configuration)
+        self._configurations: dict[str, Configuration] = {c.id: c for c in known}
+
+    async def open(self) -> None:
+        """Make ready to pass calls on."""
+        await self._upstream.open()
+
+    async def close(self) -> None:
+        """Close connections and write down what is left; calls under way are to be over."""
+        await self._upstream.close()
+        self.meter.close()
+
+    async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        wire, keys = wire_of(http.method, http.path), given_keys(http.headers)
+        if not self._access.allows(keys):
+            return refused(wire, 401, "access", "no key of this gateway was given")
+        if http.path.startswith(OWN_PATH):
+            return await self._pages.handle(http)
+        try:
+            if (http.content_length or 0) > self.bounds.body_bytes:
+                raise web.HTTPRequestEntityTooLarge(self.bounds.body_bytes, 0)
+            raw = await http.read()
+            return await self._pass(http, wire, raw, keys)
+        except web.HTTPRequestEntityTooLarge:
+            most = self.bounds.body_bytes // 1024**2
+            return refused(wire, 413, "request", f"a body may have {most} MB (--max-body-mb)")
+        except UnreachableError as error:
+            return refused(wire, 502, "upstream", str(error))
+
+    async def _pass(
+        self, http: web.BaseRequest, wire: Wire | None, raw: bytes, keys: list[str]
+    ) -> web.StreamResponse:
+        peeked = _peeked(wire, raw)
+        if wire is None or peeked is None:
+            return await self._relay_other(http, wire, raw, keys)
+        session, matched = self._session(http, wire, peeked, keys)
+        cap = self.purse.reached(session.session_id, session.key, time.time())
+        if cap is not None:
+            return refused(wire, 429, "budget", _beyond(cap))
+        if self.meter.full:
+            return refused(wire, 503, "upstream", "the store is away: calls cannot be written down")
+        success = self._success(http, session)
+        call = Call(http, wire, raw, peeked, session, matched, success)
+        exchange = Exchange(
+            call,
+            self._upstream,
+            self.meter,
+            lambda model: self._target(wire, model, keys),
+            self._check_price,
+        )
+        self.sessions.sent(session, matched)
+        session.under_way += 1
+        try:
+            if session.steering is None or peeked.chained:
+                return await exchange.relay()
+            async with session.lock:
+                return await exchange.steered(session.steering)
+        finally:
+            session.under_way -= 1
+
+    async def _relay_other(
+        self, http: web.BaseRequest, wire: Wire | None, raw: bytes, keys: list[str]
+    ) -> web.StreamResponse:
+        """Pass on what is no call of a model, or one that nobody here can read."""
+        target = self._target(wire, "", keys, http.headers)
+        headers = request_headers(http.headers, target.key)
+        upstream = await self._upstream.send(http.method, http.path_qs, headers, raw, target)
+        answer = web.StreamResponse(
+            status=upstream.status, reason=upstream.reason, headers=answer_headers(upstream.headers)
+        )
+        try:
+            await answer.prepare(http)
+            async for piece in upstream.content.iter_any():
+                await answer.write(piece)
+        except (aiohttp.ClientError, ConnectionError, TimeoutError):
+            if http.transport is not None:
+                http.transport.abort()
+            return answer
+        finally:
+            upstream.release() if upstream.content.at_eof() else upstream.close()
+        await answer.write_eof()
+        return answer
+
+    def _target(
+        self,
+        wire: Wire | None,
+        model: str,
+        keys: list[str],
+        headers: Mapping[str, str] | None = None,
+    ) -> Target:
+        anthropic = bool(headers) and "anthropic-version" in (headers or {})
+        target = self._upstreams.target(wire, model, anthropic=anthropic)
+        if target.key is None and self._access.is_own(keys):
+            # The gateway's own key is no provider's business.
+            return Target(target.base, target.model, "")
+        return target
+
+    # Whose call it is.
+
+    def _session(
+        self, http: web.BaseRequest, wire: Wire, peeked: Peeked, keys: list[str]
+    ) -> tuple[Session, Matched]:
+        key, named = digest_of_key(keys), _label(http, "session")
+        matched = self.sessions.match(peeked, key, named, Said(wire.messages, peeked.items))
+        if matched.session is not None:
+            return matched.session, matched
+        session = self._known_before(peeked, matched, key) if not named else None
+        if session is None:
+            session_id = named or new_session_id()
+            session = Session(session_id, self._choose(session_id), key)
+        session.task = _label(http, "task") or session.task
+        session.conversation = Conversation(contents=self.meter.contents)
+        if session.configuration:
+            prices = self.meter.prices.usd
+            session.steering = Steering(wire, session.configuration, self._levers, prices)
+        self.sessions.add(session)
+        return session, matched
+
+    def _known_before(self, peeked: Peeked, matched: Matched, key: str) -> Session | None:
+        """A session that began before this gateway was started."""
+        if "assistant" not in peeked.roles:
+            return None
+        found = self.meter.found_before(matched.marks[:-1])
+        if found is None or found.key != key:
+            return None
+        configuration = self._configurations.get(found.configuration_id)
+        if configuration is None:
+            configuration = self._choose(found.session_id)
+        return Session(found.session_id, configuration, key, found.task)
+
+    def _choose(self, session_id: str) -> Configuration:
+        own: Configuration = self.settings.configuration
+        return own if self.canary is None else self.canary.choose(session_id)
+
+    # What clients say of sessions.
+
+    def _success(self, http: web.BaseRequest, session: Session) -> float | None:
+        try:
+            success = float(http.headers.get("x-leanloop-success", ""))
+        except ValueError:
+            return None
+        if not 0 <= success <= 1:
+            return None
+        self.heard(session.session_id, session.configuration.id, success)
+        return success
+
+    def heard(self, session_id: str, configuration_id: str, success: float) -> None:
+        """Take a session's outcome to the canary."""
+        if self.canary is not None and self.canary.tell(session_id, configuration_id, success):
+            self._tell(
+                f"the canary {configuration_id} is shown worse: new sessions run "
+                f"{self.canary.old.id} again"
+            )
+
+    def _check_price(self, made: ModelCall) -> None:
+        name = made.model_ref
+        capped = any(c.unit == "usd" for c in self.purse.caps)
+        if not capped or name in self._told or made.tokens.total_tokens is None:
+            return
+        if self.meter.prices.usd(made) is None:
+            self._told.add(name)
+            self._tell(f"the price of {name or 'a model'} is unknown: caps in dollars leave it out")
+
+
+def _canary(settings: GatewaySettings, meter: Meter) -> Canary | None:
+    if settings.canary is None:
+        return None
+    canary = Canary(settings.configuration, settings.canary_configuration, settings.canary)
+    for outcome in meter.outcomes():
+        canary.tell(outcome.session_id, outcome.configuration_id, outcome.success)
+    return canary
+
+
+def _peeked(wire: Wire | None, raw: bytes) -> Peeked | None:
+    if wire is None:
+        return None
+    try:
+        return wire.peek(raw)
+    except BadInputError:
+        return None  # the endpoint says best what is wrong with it
+
+
+def _label(http: web.BaseRequest, what: str) -> str:
+    return http.headers.get(f"x-leanloop-{what}", "")[:LONGEST_LABEL]
+
+
+def _beyond(cap: Cap) -> str:
+    amount = f"${cap.most:g}" if cap.unit == "usd" else f"{cap.most:,.0f} tokens"
+    whose = {"session": "this session", "key": "this key", "day": "today"}[cap.scope]
+    return f"the cap of {amount} for {whose} is reached; the gateway's file says caps.{cap.scope}"

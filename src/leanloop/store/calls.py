@@ -1,0 +1,148 @@
+"""The calls that passed a gateway, in a SQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from leanloop.store.tables import CALLS, OUTCOMES
+
+LOOKED_FOR = 200
+"""Digests that are looked for in one query."""
+
+
+class CallRow(msgspec.Struct, frozen=True):
+    """A call as it is kept.
+
+    Attributes:
+        call_id: Unique; a row that is there already is left as it is.
+        session_id: The session that it is part of.
+        key: A digest of the client's key.
+        mark: Digest of the request's conversation.
+        day: By UTC, ``2026-11-25``.
+        nano_usd: Billionths of a dollar; None when unknown.
+        tokens: All input and output; None when unknown.
+        call_json: All that is known of it.
+    """
+
+    call_id: str
+    session_id: str
+    key: str
+    mark: str
+    day: str
+    nano_usd: int | None
+    tokens: int | None
+    call_json: bytes
+
+
+class Sum(msgspec.Struct, frozen=True):
+    """What was spent by one session, key or day.
+
+    Attributes:
+        scope: ``session``, ``key`` or ``day``.
+        name: Which one.
+        nano_usd: Of the calls whose price is known.
+        tokens: Of the calls whose tokens are known.
+    """
+
+    scope: str
+    name: str
+    nano_usd: int
+    tokens: int
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a session ended.
+
+    Attributes:
+        session_id: Which one.
+        configuration_id: The levers that it ran with.
+        success: 0 to 1.
+    """
+
+    session_id: str
+    configuration_id: str
+    success: float
+
+
+class SqlCallLog:
+    """Keeps the calls of one gateway and the outcomes of its sessions.
+
+    Args:
+        engine: The database.
+        insert: Makes an insert that may name what to do when the row is there already.
+        gateway: The gateway's name.
+    """
+
+    def __init__(self, engine: sa.Engine, insert: Callable[[sa.Table], Any], gateway: str) -> None:
+        self._engine = engine
+        self._insert = insert
+        self.gateway = gateway
+
+    def keep(self, rows: Sequence[CallRow], outcomes: Sequence[Outcome] = ()) -> None:
+        """Keep calls and outcomes in one transaction; nothing is kept twice.
+
+        A later outcome of a session takes the place of an earlier one.
+        """
+        with self._engine.begin() as connection:
+            if rows:
+                values = [{"gateway": self.gateway, **msgspec.structs.asdict(r)} for r in rows]
+                connection.execute(self._insert(CALLS).on_conflict_do_nothing(), values)
+            for outcome in outcomes:
+                insert = self._insert(OUTCOMES).values(
+                    gateway=self.gateway, **msgspec.structs.asdict(outcome)
+                )
+                upsert = insert.on_conflict_do_update(
+                    index_elements=["gateway", "session_id"],
+                    set_={"success": insert.excluded.success},
+                )
+                connection.execute(upsert)
+
+    def calls(self) -> Iterator[bytes]:
+        """Every call, session by session, in the order in which they ended."""
+        found = sa.select(CALLS.c.call_json).where(CALLS.c.gateway == self.gateway)
+        ordered = found.order_by(CALLS.c.session_id, CALLS.c.number)
+        with self._engine.connect() as connection:
+            yield from connection.execution_options(yield_per=500).scalars(ordered)
+
+    def outcomes(self) -> Sequence[Outcome]:
+        """Outcomes of sessions."""
+        columns = (OUTCOMES.c.session_id, OUTCOMES.c.configuration_id, OUTCOMES.c.success)
+        query = sa.select(*columns).where(OUTCOMES.c.gateway == self.gateway)
+        with self._engine.connect() as connection:
+            return [Outcome(*row) for row in connection.execute(query)]
+
+    def sums(self) -> Sequence[Sum]:
+        """What each session, key and day has spent."""
+        found = []
+        with self._engine.connect() as connection:
+            for scope, column in (
+                ("session", CALLS.c.session_id),
+                ("key", CALLS.c.key),
+                ("day", CALLS.c.day),
+            ):
+                usd, tokens = (sa.func.sum(c) for c in (CALLS.c.nano_usd, CALLS.c.tokens))
+                query = sa.select(column, usd, tokens).where(CALLS.c.gateway == self.gateway)
+                for name, nano_usd, count in connection.execute(query.group_by(column)):
+                    found.append(Sum(scope, name, int(nano_usd or 0), int(count or 0)))
+        return found
+
+    def last_with(self, marks: Sequence[str]) -> bytes | None:
+        """The call whose conversation has one of these digests; of several the last of them.
+
+        Args:
+            marks: Digests of a conversation up to each part, oldest first.
+        """
+        asked = list(marks)[-LOOKED_FOR:]
+        where = (CALLS.c.gateway == self.gateway) & CALLS.c.mark.in_(asked)
+        query = sa.select(CALLS.c.mark, CALLS.c.call_json).where(where).order_by(CALLS.c.number)
+        with self._engine.connect() as connection:
+            rows = list(connection.execute(query))
+        if not rows:
+            return None
+        place = {mark: i for i, mark in enumerate(asked)}
+        raw: bytes = max(rows, key=lambda row: place[row[0]])[1]
+        return raw
