@@ -133,12 +133,15 @@ class ChatJoiner:
         self.finished = False
         self._body: dict[str, Any] | None = None
         self._choices: dict[int, dict[str, Any]] = {}
+        self._texts: dict[int, list[str]] = {}
 
     @property
     def body(self) -> Json:
         """The completion as far as it has come."""
         if self._body is None:
             return None
+        for index in list(self._texts):
+            self._join(index)
         return {**self._body, "choices": [self._choices[i] for i in sorted(self._choices)]}
 
     def feed(self, name: str, data: bytes) -> None:
@@ -154,15 +157,30 @@ class ChatJoiner:
             return
 
     def _take(self, chunk: dict[str, Any]) -> None:
-        rest = {k: v for k, v in chunk.items() if k != "choices" and v is not None}
-        self._body = {**(self._body or {}), **rest, "object": "chat.completion"}
-        for choice in chunk.get("choices") or ():
-            index = choice.get("index") or 0
-            known = self._choices.setdefault(
-                index, {"index": index, "message": {"role": "assistant", "content": None}}
-            )
-            _grow(known["message"], choice.get("delta") or {})
-            known["finish_reason"] = choice.get("finish_reason") or known.get("finish_reason")
+        choices = chunk.get("choices") or ()
+        if self._body is None or chunk.get("usage") or not choices:
+            rest = {k: v for k, v in chunk.items() if k != "choices" and v is not None}
+            self._body = {**(self._body or {}), **rest, "object": "chat.completion"}
+        for choice in choices:
+            index, delta = choice.get("index") or 0, choice.get("delta") or {}
+            known = self._choices.get(index)
+            if known is None:
+                known = {"index": index, "message": {"role": "assistant", "content": None}}
+                self._choices[index] = known
+            if len(delta) == 1 and "content" in delta:
+                self._texts.setdefault(index, []).append(delta["content"] or "")
+            else:
+                self._join(index)
+                _grow(known["message"], delta)
+            if choice.get("finish_reason"):
+                known["finish_reason"] = choice["finish_reason"]
+
+    def _join(self, index: int) -> None:
+        """Put the pieces of text together that have come since the last time."""
+        pieces = self._texts.pop(index, None)
+        if pieces:
+            message = self._choices[index]["message"]
+            message["content"] = (message.get("content") or "") + "".join(pieces)
 
 
 def _grow(known: dict[str, Any], delta: dict[str, Any]) -> None:

@@ -28,19 +28,24 @@ class EventStream:
 
     def feed(self, piece: bytes) -> Iterator[tuple[str, bytes]]:
         """Events that are complete with this piece: name, and data joined by newlines."""
-        self._rest += piece
-        start = 0
-        for end in END.finditer(self._rest):
-            event = _event(self._rest[start : end.start()])
-            start = end.end()
+        data = self._rest + piece if self._rest else piece
+        # Nearly all streams use line feeds alone.
+        *blocks, self._rest = (END.split if b"\r" in data else _split)(data)
+        for block in blocks:
+            event = _event(block)
             if event is not None:
                 yield event
-        self._rest = self._rest[start:]
         if len(self._rest) > LONGEST:
             self._rest = b""
 
 
+def _split(data: bytes) -> list[bytes]:
+    return data.split(b"\n\n")
+
+
 def _event(block: bytes) -> tuple[str, bytes] | None:
+    if block.startswith(b"data: ") and b"\n" not in block and b"\r" not in block:
+        return "", block[6:]
     name, data = "", []
     for line in LINES.split(block):
         field, _, value = line.partition(b":")

@@ -200,7 +200,7 @@ class Exchange:
                     # Before the client can know that the call is over.
                     self._record(wire.reply(joiner.body), status)
                 await answer.write(piece)
-        except CUT as error:
+        except Exception as error:  # whatever it is, the client has a part of the answer already
             if not self._metered:
                 self._record(wire.reply(joiner.body), status, error=_cut(error))
             # The client must not take what it has for the whole.

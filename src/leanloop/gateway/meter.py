@@ -134,10 +134,13 @@ class Meter:
         """What clients said of sessions."""
         return self._log.outcomes()
 
-    def found_before(self, marks: Sequence[bytes]) -> CallRecord | None:
-        """The call of an earlier gateway of this name that a conversation goes on from."""
-        raw = self._log.last_with([m.hex() for m in marks])
-        return None if raw is None else DECODER.decode(raw)
+    def earlier(self, sessions: int) -> list[CallRecord]:
+        """The last call of each session that an earlier gateway of this name had, oldest first.
+
+        Args:
+            sessions: How many, of those that were heard of last.
+        """
+        return [DECODER.decode(raw) for raw in self._log.latest(sessions)]
 
     def record(self, heard: Heard) -> ModelCall:
         """Write a call down, and count what it cost."""

@@ -60,7 +60,7 @@ class Responses:
         """Look at a request's body."""
         try:
             body = _BODY.decode(raw)
-            items = [body.input] if bytes(body.input[:1]) == b'"' else _LIST.decode(body.input)
+            items = [body.input] if _is_text(body.input) else _LIST.decode(body.input)
             roles = [_role(i) for i in items]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadInputError("body", str(error)) from None
@@ -155,8 +155,12 @@ class ResponsesJoiner:
             return
 
 
+def _is_text(raw: msgspec.Raw) -> bool:
+    return bytes(raw).startswith(b'"')
+
+
 def _role(item: msgspec.Raw) -> str:
-    if bytes(item[:1]) == b'"':
+    if _is_text(item):
         return "user"
     part = _PART.decode(item)
     if part.role:

@@ -21,7 +21,7 @@ from leanloop.gateway.exchange import Call, Exchange, refused
 from leanloop.gateway.meter import Meter
 from leanloop.gateway.own_pages import OWN_PATH, OwnPages
 from leanloop.gateway.protocol import Peeked, Wire
-from leanloop.gateway.session import Matched, Said, Session, Sessions, new_session_id
+from leanloop.gateway.session import MOST, Matched, Said, Session, Sessions, new_session_id
 from leanloop.gateway.settings import GatewaySettings
 from leanloop.gateway.steering import Steering
 from leanloop.gateway.upstream import (
@@ -86,6 +86,7 @@ class Gateway:
         self._pages = OwnPages(self)
         known = (settings.configuration, settings.canary_configuration)
         self._configurations: dict[str, Configuration] = {c.id: c for c in known}
+        self._recall_sessions()
 
     async def open(self) -> None:
         """Make ready to pass calls on."""
@@ -113,6 +114,9 @@ class Gateway:
             return refused(wire, 413, "request", f"a body may have {most} MB (--max-body-mb)")
         except UnreachableError as error:
             return refused(wire, 502, "upstream", str(error))
+        except Exception as error:  # a client must not hang for a mistake of ours
+            self._tell(f"a call failed here: {type(error).__name__}")
+            return refused(wire, 500, "upstream", f"a mistake here ({type(error).__name__})")
 
     async def _pass(
         self, http: web.BaseRequest, wire: Wire | None, raw: bytes, keys: list[str]
@@ -126,6 +130,9 @@ class Gateway:
             return refused(wire, 429, "budget", _beyond(cap))
         if self.meter.full:
             return refused(wire, 503, "upstream", "the store is away: calls cannot be written down")
+        if session.steering is None and session.configuration:
+            prices = self.meter.prices.usd
+            session.steering = Steering(wire, session.configuration, self._levers, prices)
         success = self._success(http, session)
         call = Call(http, wire, raw, peeked, session, matched, success)
         exchange = Exchange(
@@ -191,29 +198,25 @@ class Gateway:
         matched = self.sessions.match(peeked, key, named, Said(wire.messages, peeked.items))
         if matched.session is not None:
             return matched.session, matched
-        session = self._known_before(peeked, matched, key) if not named else None
-        if session is None:
-            session_id = named or new_session_id()
-            session = Session(session_id, self._choose(session_id), key)
-        session.task = _label(http, "task") or session.task
-        session.conversation = Conversation(contents=self.meter.contents)
-        if session.configuration:
-            prices = self.meter.prices.usd
-            session.steering = Steering(wire, session.configuration, self._levers, prices)
-        self.sessions.add(session)
+        session_id = named or new_session_id()
+        session = self._remember(session_id, self._choose(session_id), key)
+        session.task = _label(http, "task")
         return session, matched
 
-    def _known_before(self, peeked: Peeked, matched: Matched, key: str) -> Session | None:
-        """A session that began before this gateway was started."""
-        if "assistant" not in peeked.roles:
-            return None
-        found = self.meter.found_before(matched.marks[:-1])
-        if found is None or found.key != key:
-            return None
-        configuration = self._configurations.get(found.configuration_id)
-        if configuration is None:
-            configuration = self._choose(found.session_id)
-        return Session(found.session_id, configuration, key, found.task)
+    def _remember(self, session_id: str, configuration: Configuration, key: str) -> Session:
+        session = Session(session_id, configuration, key)
+        session.conversation = Conversation(contents=self.meter.contents)
+        self.sessions.add(session)
+        return session
+
+    def _recall_sessions(self) -> None:
+        """Sessions that began with a gateway of this name that was here before go on."""
+        for found in self.meter.earlier(MOST):
+            own = self._configurations.get(found.configuration_id)
+            configuration = own or self._choose(found.session_id)
+            session = self._remember(found.session_id, configuration, found.key)
+            session.task = found.task
+            self.sessions.mark(session, bytes.fromhex(found.mark))
 
     def _choose(self, session_id: str) -> Configuration:
         own: Configuration = self.settings.configuration

@@ -150,11 +150,14 @@ class Sessions:
     def sent(self, session: Session, matched: Matched) -> None:
         """The session's last request is this one now."""
         self._recent.move_to_end(session.session_id)
-        if session.mark != matched.mark:
+        self.mark(session, matched.mark)
+
+    def mark(self, session: Session, mark: bytes) -> None:
+        """The session's last request had that digest."""
+        if session.mark != mark or not session.mark:
             self._unmark(session)
-            self._by_mark.setdefault(matched.mark, []).append(session)
-            session.mark = matched.mark
-        session.system = matched.system
+            self._by_mark.setdefault(mark, []).append(session)
+            session.mark = mark
 
     def _unmark(self, session: Session) -> None:
         known = self._by_mark.get(session.mark)

@@ -10,9 +10,6 @@ import sqlalchemy as sa
 
 from leanloop.store.tables import CALLS, OUTCOMES
 
-LOOKED_FOR = 200
-"""Digests that are looked for in one query."""
-
 
 class CallRow(msgspec.Struct, frozen=True):
     """A call as it is kept.
@@ -130,19 +127,15 @@ class SqlCallLog:
                     found.append(Sum(scope, name, int(nano_usd or 0), int(count or 0)))
         return found
 
-    def last_with(self, marks: Sequence[str]) -> bytes | None:
-        """The call whose conversation has one of these digests; of several the last of them.
+    def latest(self, sessions: int) -> Sequence[bytes]:
+        """The last call that has a mark of each of the sessions that were heard of last.
 
         Args:
-            marks: Digests of a conversation up to each part, oldest first.
+            sessions: How many; the one that was heard of last comes last.
         """
-        asked = list(marks)[-LOOKED_FOR:]
-        where = (CALLS.c.gateway == self.gateway) & CALLS.c.mark.in_(asked)
-        query = sa.select(CALLS.c.mark, CALLS.c.call_json).where(where).order_by(CALLS.c.number)
+        of = (CALLS.c.gateway == self.gateway) & (CALLS.c.mark != "")
+        last = sa.select(sa.func.max(CALLS.c.number)).where(of).group_by(CALLS.c.session_id)
+        query = sa.select(CALLS.c.call_json).where(CALLS.c.number.in_(last))
+        newest = query.order_by(CALLS.c.number.desc()).limit(sessions)
         with self._engine.connect() as connection:
-            rows = list(connection.execute(query))
-        if not rows:
-            return None
-        place = {mark: i for i, mark in enumerate(asked)}
-        raw: bytes = max(rows, key=lambda row: place[row[0]])[1]
-        return raw
+            return list(connection.scalars(newest))[::-1]
