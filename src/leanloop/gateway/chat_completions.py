@@ -10,7 +10,7 @@ import msgspec
 from leanloop.core.errors import BadInputError
 from leanloop.core.message import AssistantMessage, Json, Message, ToolSpec
 from leanloop.gateway.event_stream import event_bytes
-from leanloop.gateway.protocol import Peeked, Reply
+from leanloop.gateway.protocol import Peeked, Reply, role_of
 from leanloop.models.chat_completions import chat_message, read_message, read_usage
 from leanloop.models.chat_request import ChatRequest, read_request
 
@@ -34,12 +34,7 @@ class _Body(msgspec.Struct):
     tools: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _Part(msgspec.Struct):
-    role: str = ""
-
-
 _BODY = msgspec.json.Decoder(_Body)
-_PART = msgspec.json.Decoder(_Part)
 
 
 class ChatCompletions:
@@ -52,7 +47,7 @@ class ChatCompletions:
         """Look at a request's body."""
         try:
             body = _BODY.decode(raw)
-            roles = [_PART.decode(m).role for m in body.messages]
+            roles = [role_of(m) for m in body.messages]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadInputError("body", str(error)) from None
         return Peeked(body.model, bool(body.stream), body.messages, roles, b"", bytes(body.tools))

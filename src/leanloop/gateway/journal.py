@@ -11,6 +11,8 @@ from pathlib import Path
 SUFFIX = ".journal"
 BATCH = 500
 RETRY_S = 1.0
+GATHER_S = 0.25
+"""Records of so many seconds go into the store together: they are on disk already."""
 TRUNCATE_AT = 4 * 1024 * 1024
 MOST_WAITING = 100_000
 """Records that wait for the store at most; then no more calls are let through."""
@@ -39,7 +41,7 @@ class Journal:
         self._waiting: deque[bytes] = deque()
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._closing = False
+        self._closed = threading.Event()
         self._troubled: set[str] = set()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
@@ -70,7 +72,7 @@ class Journal:
 
     def close(self) -> None:
         """Move what is left; the file goes away when all of it is in the store."""
-        self._closing = True
+        self._closed.set()
         self._wake.set()
         self._thread.join(timeout=30)
         os.close(self._file)
@@ -89,14 +91,15 @@ class Journal:
     def _move(self) -> None:
         while True:
             self._wake.wait()
+            self._closed.wait(GATHER_S)
             self._wake.clear()
             while self._waiting:
                 if not self._move_some():
-                    if self._closing:
+                    if self._closed.is_set():
                         return
                     self._wake.wait(RETRY_S)
                     self._wake.clear()
-            if self._closing:
+            if self._closed.is_set():
                 return
 
     def _move_some(self) -> bool:

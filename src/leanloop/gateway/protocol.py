@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,6 +27,7 @@ class Peeked:
         head: System text that stands apart from the conversation, as it came.
         tools: As they came.
         chained: Whether the conversation is kept at the provider, so that it is not all here.
+        marked: Whether it has cache marks, which clients move from call to call.
     """
 
     model: str
@@ -35,6 +37,7 @@ class Peeked:
     head: bytes
     tools: bytes = b""
     chained: bool = False
+    marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,25 @@ class Reply:
     tokens: Tokens = UNKNOWN
     model: str = ""
     truncated: bool = False
+
+
+class _Part(msgspec.Struct):
+    role: str = ""
+
+
+_PART = msgspec.json.Decoder(_Part)
+_ROLE = re.compile(rb'\{\s*"role"\s*:\s*"(\w+)"')
+_HEAD_BYTES = 64
+
+
+def role_of(item: msgspec.Raw) -> str:
+    """Whose message a part is: looked for at its beginning, where nearly all have it.
+
+    Raises:
+        msgspec.DecodeError: It is no JSON object.
+    """
+    found = _ROLE.match(memoryview(item)[:_HEAD_BYTES])
+    return _PART.decode(item).role if found is None else found[1].decode()
 
 
 class WireRequest(Protocol):

@@ -21,8 +21,8 @@ from leanloop.gateway.steering import Steering
 MOST = 10_000
 """Sessions that are remembered; beyond that the ones that were silent longest are forgotten."""
 SYSTEM = frozenset({"system", "developer"})
-MOVING = b'"cache_control"'
-"""A field that clients move from message to message, so that it is no part of what was said."""
+LOOKED_AT = 8
+"""Sessions with the same last request that a retry may be one of."""
 
 
 @dataclass
@@ -133,7 +133,8 @@ class Sessions:
         self, found: Sequence[Session], peeked: Peeked, place: int, said: Said
     ) -> Session | None:
         if place + 1 == len(peeked.items):
-            return next((s for s in found if s.said is None and not s.under_way), None)
+            newest = found[-LOOKED_AT:]
+            return next((s for s in newest if s.said is None and not s.under_way), None)
         if len(found) > 1:
             heard = said(place + 1)
             same = [s for s in found if s.said is not None and _same(s.said, heard)]
@@ -205,17 +206,19 @@ def digests(peeked: Peeked, scope: str) -> tuple[list[bytes], bytes]:
     system = blake2b(peeked.head, digest_size=16)
     marks = []
     for item, role in zip(peeked.items, peeked.roles, strict=True):
-        raw = bytes(item)
         if role in SYSTEM:
-            system.update(raw)
+            system.update(item)
         else:
-            running.update(_still(raw) if MOVING in raw else raw)
+            running.update(_still(item) if peeked.marked else item)
         marks.append(running.copy().digest())
     return marks, system.digest()
 
 
-def _still(raw: bytes) -> bytes:
-    """A part without what clients move about."""
+def _still(item: msgspec.Raw) -> bytes:
+    """A part without its cache marks, which are no part of what was said."""
+    raw = bytes(item)
+    if b'"cache_control"' not in raw:
+        return raw
     return msgspec.json.encode(_without(msgspec.json.decode(raw)))
 
 
