@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from leanloop.gateway.access import Access
-from leanloop.gateway.call_record import DECODER, CallRecord
 from leanloop.gateway.meter import Meter
 from leanloop.gateway.prices import Prices
 from leanloop.gateway.server import Bounds, Gateway
@@ -17,6 +16,7 @@ from leanloop.gateway.serving import serving
 from leanloop.gateway.settings import settings_of
 from leanloop.gateway.upstream import Upstreams
 from leanloop.store.sql import SqlStore
+from leanloop.traces.call_record import DECODER, CallRecord
 from tests.gateway.upstream import Upstream, upstream
 
 

@@ -13,7 +13,7 @@ from leanloop.core.run import ModelCall, Run, RunKey, Status, Step
 from leanloop.core.task import Split
 from leanloop.core.tokens import Tokens
 from leanloop.store.lease import Lease, is_gone, new_owner
-from leanloop.store.protocol import Paid, Store, StudyRecord
+from leanloop.store.protocol import CallRow, Outcome, Paid, Store, StudyRecord, Sum
 
 
 def make_run(task: str, status: Status = Status.FINISHED, success: float | None = 1.0) -> Run:
@@ -21,6 +21,10 @@ def make_run(task: str, status: Status = Status.FINISHED, success: float | None 
     return Run(
         RunKey("c", task), Split.SEARCH, status, success, (Step((call,)),), 1.25, 1.0, 3.0, "ünï"
     )
+
+
+def make_call(call_id: str, session: str, nano_usd: int | None) -> CallRow:
+    return CallRow(call_id, session, "k", "m", "2026-11-25", nano_usd, 7, call_id.encode())
 
 
 class StoreConformance:
@@ -132,3 +136,33 @@ class StoreConformance:
         assert again.pay("s", Decimal("0.000000002")) == Paid(Decimal("0.100000002"), 1)
         assert again.paid("s") == Paid(Decimal("0.100000002"), 1)
         again.close()
+
+    def test_calls_are_kept_once_and_summed(self, reopen: Callable[[], Store]) -> None:
+        store = reopen()
+        log = store.call_log("g")
+        rows = [make_call(f"c{i}", f"s{i % 2}", 10**9 if i else None) for i in range(4)]
+        log.keep(rows[:3])
+        log.keep(rows)
+        store.call_log("other").keep([make_call("c9", "s1", 5)])
+        store.close()
+        again = reopen()
+        log = again.call_log("g")
+        assert list(log.calls()) == [b"c0", b"c2", b"c1", b"c3"]
+        assert set(log.sums()) == {
+            Sum("session", "s0", 10**9, 14),
+            Sum("session", "s1", 2 * 10**9, 14),
+            Sum("key", "k", 3 * 10**9, 28),
+            Sum("day", "2026-11-25", 3 * 10**9, 28),
+        }
+        assert log.latest(9) == [b"c2", b"c3"]
+        assert log.latest(1) == [b"c3"]
+        again.close()
+
+    def test_a_later_outcome_replaces_an_earlier_one(self, reopen: Callable[[], Store]) -> None:
+        store = reopen()
+        log = store.call_log("g")
+        log.keep([], [Outcome("s", "c", 0.0), Outcome("t", "c", 0.5)])
+        log.keep([], [Outcome("s", "c", 1.0)])
+        assert set(log.outcomes()) == {Outcome("s", "c", 1.0), Outcome("t", "c", 0.5)}
+        assert store.call_log("other").outcomes() == []
+        store.close()

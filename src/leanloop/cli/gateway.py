@@ -24,6 +24,7 @@ from leanloop.gateway.model_server import model_server, spec_of
 from leanloop.gateway.prices import Prices
 from leanloop.gateway.server import Bounds, Gateway
 from leanloop.gateway.serving import DRAIN_S, serving
+from leanloop.gateway.session_runs import FINGERPRINT
 from leanloop.gateway.settings import GatewaySettings, read_settings
 from leanloop.gateway.upstream import Upstreams, check_base
 from leanloop.store.protocol import StudyRecord
@@ -80,7 +81,7 @@ def gateway(
     asked = _Asked(upstream, _upstream_key(upstream_key_env), host, port)
     bounds = Bounds(max_body_mb * 1024**2, idle_s)
     try:
-        opened.open_study(StudyRecord(name, "{}", "gateway"))
+        opened.open_study(StudyRecord(name, "{}", FINGERPRINT))
         folder = place.parent if isinstance(place, Path) else Path(".leanloop")
 
         def made(settings: GatewaySettings, upstreams: Upstreams) -> Gateway:

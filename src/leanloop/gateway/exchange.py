@@ -357,4 +357,5 @@ def _renamed(raw: bytes, model: str) -> bytes:
 
 
 def _cut(error: BaseException) -> str:
-    return f"upstream: {type(error).__name__}"
+    known = isinstance(error, UnreachableError)
+    return f"upstream: {error if known else type(error).__name__}"

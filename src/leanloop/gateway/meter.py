@@ -13,14 +13,14 @@ import msgspec
 from leanloop.core.message import ToolSpec
 from leanloop.core.run import Evidence, ModelCall
 from leanloop.core.tokens import Tokens
-from leanloop.gateway.call_record import DECODER, ENCODER, CallRecord
 from leanloop.gateway.caps import Cap, Purse, Spent, day_of
 from leanloop.gateway.conversation import NOTHING, Change
 from leanloop.gateway.journal import Journal, journal_path, left_behind, lines_of
 from leanloop.gateway.prices import Prices
 from leanloop.gateway.protocol import Reply
 from leanloop.gateway.session import Session
-from leanloop.store.calls import CallRow, Outcome, SqlCallLog
+from leanloop.store.protocol import CallLog, CallRow, Outcome
+from leanloop.traces.call_record import DECODER, ENCODER, CallRecord
 from leanloop.traces.sizes import CHARS_PER_TOKEN
 from leanloop.traces.trace import ACT, TraceCall, exclusive
 from leanloop.traces.writing import bare_tool
@@ -87,7 +87,7 @@ class Meter:
 
     def __init__(
         self,
-        log: SqlCallLog,
+        log: CallLog,
         folder: Path,
         prices: Prices,
         caps: Sequence[Cap] = (),

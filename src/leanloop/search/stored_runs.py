@@ -8,6 +8,7 @@ from leanloop.core.configuration import OFF
 from leanloop.core.errors import BadInputError
 from leanloop.core.run import Run
 from leanloop.core.task import Split
+from leanloop.gateway.session_runs import FINGERPRINT, table_of_sessions
 from leanloop.judging.reading import table_of_rows
 from leanloop.judging.run_table import AXES, RunTable
 from leanloop.search.result import Result
@@ -33,6 +34,8 @@ def table_of_study(
     if record is None:
         known = ", ".join(store.studies()) or "none"
         raise BadInputError(f"study {study!r}", f"is not in the store; studies there: {known}")
+    if record.fingerprint == FINGERPRINT:
+        return table_of_sessions(store.call_log(study), within)
     spec = msgspec.json.decode(record.spec_json, type=StudySpec)
     prices = spec.price_book()
     runs = [r for r in store.runs(study) if split is None or r.split is split]

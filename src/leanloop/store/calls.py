@@ -8,61 +8,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from leanloop.store.protocol import CallRow, Outcome, Sum
 from leanloop.store.tables import CALLS, OUTCOMES
-
-
-class CallRow(msgspec.Struct, frozen=True):
-    """A call as it is kept.
-
-    Attributes:
-        call_id: Unique; a row that is there already is left as it is.
-        session_id: The session that it is part of.
-        key: A digest of the client's key.
-        mark: Digest of the request's conversation.
-        day: By UTC, ``2026-11-25``.
-        nano_usd: Billionths of a dollar; None when unknown.
-        tokens: All input and output; None when unknown.
-        call_json: All that is known of it.
-    """
-
-    call_id: str
-    session_id: str
-    key: str
-    mark: str
-    day: str
-    nano_usd: int | None
-    tokens: int | None
-    call_json: bytes
-
-
-class Sum(msgspec.Struct, frozen=True):
-    """What was spent by one session, key or day.
-
-    Attributes:
-        scope: ``session``, ``key`` or ``day``.
-        name: Which one.
-        nano_usd: Of the calls whose price is known.
-        tokens: Of the calls whose tokens are known.
-    """
-
-    scope: str
-    name: str
-    nano_usd: int
-    tokens: int
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """How a session ended.
-
-    Attributes:
-        session_id: Which one.
-        configuration_id: The levers that it ran with.
-        success: 0 to 1.
-    """
-
-    session_id: str
-    configuration_id: str
-    success: float
 
 
 class SqlCallLog:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -36,6 +36,90 @@ class Paid(msgspec.Struct, frozen=True):
 
     usd: Decimal = Decimal(0)
     unknown_calls: int = 0
+
+
+class CallRow(msgspec.Struct, frozen=True):
+    """A call as it is kept.
+
+    Attributes:
+        call_id: Unique; a row that is there already is left as it is.
+        session_id: The session that it is part of.
+        key: A digest of the client's key.
+        mark: Digest of the request's conversation.
+        day: By UTC, ``2026-11-25``.
+        nano_usd: Billionths of a dollar; None when unknown.
+        tokens: All input and output; None when unknown.
+        call_json: All that is known of it.
+    """
+
+    call_id: str
+    session_id: str
+    key: str
+    mark: str
+    day: str
+    nano_usd: int | None
+    tokens: int | None
+    call_json: bytes
+
+
+class Sum(msgspec.Struct, frozen=True):
+    """What was spent by one session, key or day.
+
+    Attributes:
+        scope: ``session``, ``key`` or ``day``.
+        name: Which one.
+        nano_usd: Of the calls whose price is known.
+        tokens: Of the calls whose tokens are known.
+    """
+
+    scope: str
+    name: str
+    nano_usd: int
+    tokens: int
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a session ended.
+
+    Attributes:
+        session_id: Which one.
+        configuration_id: The levers that it ran with.
+        success: 0 to 1.
+    """
+
+    session_id: str
+    configuration_id: str
+    success: float
+
+
+class CallLog(Protocol):
+    """Keeps the calls of one gateway and the outcomes of its sessions."""
+
+    @property
+    def gateway(self) -> str:
+        """The gateway's name."""
+
+    def keep(self, rows: Sequence[CallRow], outcomes: Sequence[Outcome] = ()) -> None:
+        """Keep calls and outcomes in one transaction; nothing is kept twice.
+
+        A later outcome of a session takes the place of an earlier one.
+        """
+
+    def calls(self) -> Iterator[bytes]:
+        """Every call, session by session, in the order in which they ended."""
+
+    def outcomes(self) -> Sequence[Outcome]:
+        """Outcomes of sessions."""
+
+    def sums(self) -> Sequence[Sum]:
+        """What each session, key and day has spent."""
+
+    def latest(self, sessions: int) -> Sequence[bytes]:
+        """The last call that has a mark of each of the sessions that were heard of last.
+
+        Args:
+            sessions: How many; the one that was heard of last comes last.
+        """
 
 
 class Store(Protocol):
@@ -96,6 +180,9 @@ class Store(Protocol):
 
     def paid(self, study: str) -> Paid:
         """What a study has paid."""
+
+    def call_log(self, gateway: str) -> CallLog:
+        """The calls that passed the gateway of that name."""
 
     def save_result(self, study: str, result_json: bytes) -> None:
         """Keep what a study found, in the place of what it found before."""

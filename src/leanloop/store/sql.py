@@ -18,7 +18,7 @@ from leanloop.core.run import Run, RunKey, Status
 from leanloop.store.calls import SqlCallLog
 from leanloop.store.lease import Lease, is_gone
 from leanloop.store.protocol import Paid, StudyRecord
-from leanloop.store.tables import CALLS, LEASES, METADATA, PAYMENTS, RESULTS, RUNS, STUDIES
+from leanloop.store.tables import LEASES, METADATA, PAYMENTS, RESULTS, RUNS, STUDIES
 
 TRIES = 20
 """Tries to make the tables while another program does."""
@@ -196,12 +196,6 @@ class SqlStore:
     def call_log(self, gateway: str) -> SqlCallLog:
         """The calls that passed the gateway of that name, in the same database."""
         return SqlCallLog(self._engine, self._insert, gateway)
-
-    def gateways(self) -> Sequence[str]:
-        """Names of all gateways that have calls."""
-        query = sa.select(CALLS.c.gateway).distinct().order_by(CALLS.c.gateway)
-        with self._engine.connect() as connection:
-            return list(connection.scalars(query))
 
     def close(self) -> None:
         """Release what it holds."""

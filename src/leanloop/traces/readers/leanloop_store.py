@@ -1,22 +1,29 @@
-"""leanloop's own store: the runs of every study in a SQLite file."""
+"""leanloop's own store: runs of studies and calls of gateways in a SQLite file."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import msgspec
 
 from leanloop.core.message import AssistantMessage, ToolCall, ToolMessage
 from leanloop.core.run import ModelCall, Run, Step
 from leanloop.models.tool_arguments import read_arguments
+from leanloop.traces.call_record import DECODER, CallRecord
 from leanloop.traces.protocol import Head, ReaderCard, Wanted
 from leanloop.traces.source import Source
 from leanloop.traces.thread import Thread
 from leanloop.traces.trace import ACT, Entry, ToolTime, Totals, TraceCall, TraceRun, exclusive
+from leanloop.traces.writing import without_contents
 
 SQLITE = b"SQLite format 3\x00"
 QUERY = "SELECT study, run_json FROM runs ORDER BY number"
+CALLS = "SELECT gateway, session_id, call_json FROM calls ORDER BY gateway, session_id, number"
+OUTCOMES = "SELECT gateway, session_id, success FROM outcomes"
+TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 
 class LeanloopStore:
@@ -25,11 +32,12 @@ class LeanloopStore:
     A step's calls by the agent and those that a lever asked for are kept apart by their
     purpose. The system text, the task's text and the tools' schemas are not in a store, and
     what levers cut from a request is not marked: a request is shown as all that was said before.
+    A gateway's session is a run of its own, with its requests as they went upstream.
     """
 
     card = ReaderCard(
         name="leanloop-store",
-        summary="The SQLite file of leanloop's own studies.",
+        summary="The SQLite file of leanloop's own studies and gateways.",
         looks_for="a SQLite file with the table runs",
         source="leanloop.store.tables.",
     )
@@ -43,6 +51,7 @@ class LeanloopStore:
         for source in sources:
             try:
                 yield from _runs(source, wanted)
+                yield from _sessions(source, wanted)
             except sqlite3.DatabaseError:
                 source.skip("the database is damaged or is no store")
 
@@ -60,6 +69,54 @@ def _runs(source: Source, wanted: Wanted) -> Iterator[TraceRun]:
             yield _Steps(wanted).trace(run, str(study), source)
     finally:
         connection.close()
+
+
+def _sessions(source: Source, wanted: Wanted) -> Iterator[TraceRun]:
+    connection = sqlite3.connect(f"{source.path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        if ("calls",) not in set(connection.execute(TABLES)):
+            return  # made before there were gateways
+        outcomes = {(g, s): success for g, s, success in connection.execute(OUTCOMES)}
+        rows = groupby(connection.execute(CALLS), key=itemgetter(0, 1))
+        for (gateway, session), calls in rows:
+            records = list(_records(source, (raw for *_, raw in calls)))
+            if records:
+                success = outcomes.get((gateway, session))
+                yield _session(source, f"{gateway}/{session}", records, success, wanted)
+    finally:
+        connection.close()
+
+
+def _records(source: Source, rows: Iterable[bytes]) -> Iterator[CallRecord]:
+    for raw in rows:
+        try:
+            yield DECODER.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+            source.skip("a row is no call")
+
+
+def _session(
+    source: Source, name: str, records: list[CallRecord], success: float | None, wanted: Wanted
+) -> TraceRun:
+    tools = None
+    calls = []
+    for record in records:
+        call = record.trace
+        tools = call.tools if call.tools is not None else tools
+        calls.append(msgspec.structs.replace(call, tools=tools))
+    run = TraceRun(
+        run_id=f"{source.name}:{name}",
+        source=source.name,
+        format=LeanloopStore.card.name,
+        calls=tuple(calls),
+        session_id=name,
+        task_id=records[-1].task or None,
+        success=success,
+        ended=calls[-1].error,
+        started_at=calls[0].started_at,
+        ended_at=(calls[-1].started_at or 0.0) + (calls[-1].latency_s or 0.0),
+    )
+    return run if wanted.contents else without_contents(run)
 
 
 class _Steps:

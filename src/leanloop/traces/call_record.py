@@ -1,4 +1,4 @@
-"""What is written down of a call."""
+"""What a gateway writes down of a call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class CallRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         task: The client's label of the session.
         settings: The levers' settings.
         tool_results: Results of tools that the client sent for the first time.
-        call_ids: Calls of tools that were answered so.
         success: What the client says of the session so far, 0 to 1; None when it says nothing.
     """
 
