@@ -16,7 +16,7 @@ from leanloop.core.message import Json, Request, Response
 from leanloop.core.run import ModelCall
 from leanloop.gateway.conversation import NOTHING, Change
 from leanloop.gateway.event_stream import EventStream
-from leanloop.gateway.meter import Heard, Meter, Timing
+from leanloop.gateway.meter import Heard, Recorder, Timing
 from leanloop.gateway.protocol import Peeked, Reply, Wire
 from leanloop.gateway.session import Matched, Session
 from leanloop.gateway.steering import Answered, Steering, StoppedError
@@ -89,7 +89,7 @@ class Exchange:
 
     call: Call
     upstream: Upstream
-    meter: Meter
+    meter: Recorder
     target: Callable[[str], Target]
     priced: Callable[[ModelCall], None] = lambda _: None
     _steering: Steering | None = None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -22,7 +23,7 @@ from leanloop.gateway.session import Session
 from leanloop.store.protocol import CallLog, CallRow, Outcome
 from leanloop.traces.call_record import DECODER, ENCODER, CallRecord
 from leanloop.traces.sizes import CHARS_PER_TOKEN
-from leanloop.traces.trace import ACT, TraceCall, exclusive
+from leanloop.traces.trace import ACT, Entry, TraceCall, exclusive
 from leanloop.traces.writing import bare_tool
 
 
@@ -73,6 +74,47 @@ class Heard:
     success: float | None = None
 
 
+class Recorder(Protocol):
+    """What a gateway needs of whatever writes its calls down."""
+
+    @property
+    def name(self) -> str:
+        """The gateway's name."""
+
+    @property
+    def contents(self) -> bool:
+        """Whether what was said is kept, and not only its sizes."""
+
+    @property
+    def prices(self) -> Prices:
+        """Dollars of calls."""
+
+    @property
+    def waiting(self) -> int:
+        """Records that are not where they belong yet."""
+
+    def refusal(self, session: Session) -> tuple[int, str, str] | None:
+        """Why the session may make no call now: status, kind and text; None when it may."""
+
+    def record(self, heard: Heard) -> ModelCall:
+        """Write a call down."""
+
+    def outcome(self, session_id: str, configuration_id: str, success: float) -> None:
+        """Keep what a client says of a session."""
+
+    def outcomes(self) -> Sequence[Outcome]:
+        """What clients said of sessions."""
+
+    def earlier(self, sessions: int) -> list[CallRecord]:
+        """The last call of each session that was there before, oldest first."""
+
+    def metrics(self) -> bytes | None:
+        """Prometheus metrics; None where there are none."""
+
+    def close(self) -> None:
+        """Put what is left where it belongs."""
+
+
 class Meter:
     """Makes records of calls, and keeps them.
 
@@ -108,10 +150,14 @@ class Meter:
             self.purse.load(found.scope, found.name, Spent(found.nano_usd / 1e9, found.tokens))
         self._journal = Journal(journal_path(folder, self.name), self._keep, tell)
 
-    @property
-    def full(self) -> bool:
-        """Whether so many records wait for the store that no call should be made."""
-        return self._journal.full
+    def refusal(self, session: Session) -> tuple[int, str, str] | None:
+        """Why the session may make no call now: status, kind and text; None when it may."""
+        cap = self.purse.reached(session.session_id, session.key, time.time())
+        if cap is not None:
+            return 429, "budget", _beyond(cap)
+        if self._journal.full:
+            return 503, "upstream", "the store is away: calls cannot be written down"
+        return None
 
     @property
     def waiting(self) -> int:
@@ -144,44 +190,25 @@ class Meter:
 
     def record(self, heard: Heard) -> ModelCall:
         """Write a call down, and count what it cost."""
-        session, change, reply, timing = heard.session, heard.change, heard.reply, heard.timing
-        timing.end()
-        said = None
-        if reply.message is not None:
-            said = session.conversation.entry(reply.message)
-        tokens, evidence = reply.tokens, Evidence.REPORTED
-        if tokens.total_tokens is None and said is not None:
-            sent = session.conversation.chars(change)
-            tokens, evidence = _estimated(sent, said.chars), Evidence.ESTIMATED
-        call = ModelCall(
-            heard.model,
-            reply.model or heard.model,
-            heard.purpose,
-            tokens,
-            timing.latency_s or 0.0,
-            timing.started_at,
-            evidence,
-        )
+        call, said = measured(heard)
         usd = self.prices.usd(call)
-        acts = heard.purpose == ACT
+        change, acts = heard.change, heard.purpose == ACT
         trace = TraceCall(
             change.kept if acts else 0,
             change.added if acts else (),
             said,
             model=call.model_ref,
-            counts=exclusive(tokens),
-            evidence=evidence,
+            counts=exclusive(call.tokens),
+            evidence=call.evidence,
             usd=None if usd is None else float(usd),
-            latency_s=timing.latency_s,
-            started_at=timing.started_at,
+            latency_s=heard.timing.latency_s,
+            started_at=heard.timing.started_at,
             tools=self._shown(change),
             purpose=heard.purpose,
             error=heard.error,
         )
         self._write(heard, trace)
-        if acts:
-            session.conversation.went_on(change, said)
-            session.said = reply.message
+        went_on(heard, said)
         return call
 
     def _shown(self, change: Change) -> tuple[ToolSpec, ...] | None:
@@ -221,6 +248,45 @@ class Meter:
                 told = Outcome(record.session_id, record.configuration_id, record.success)
                 outcomes.append(told)
         self._log.keep(rows, outcomes)
+
+
+def measured(heard: Heard) -> tuple[ModelCall, Entry | None]:
+    """What a call used, and what was said as an entry.
+
+    Where nothing is reported tokens are estimated from characters, and marked so.
+    """
+    session, reply, timing = heard.session, heard.reply, heard.timing
+    timing.end()
+    said = None
+    if reply.message is not None:
+        said = session.conversation.entry(reply.message)
+    tokens, evidence = reply.tokens, Evidence.REPORTED
+    if tokens.total_tokens is None and said is not None:
+        sent = session.conversation.chars(heard.change)
+        tokens, evidence = _estimated(sent, said.chars), Evidence.ESTIMATED
+    call = ModelCall(
+        heard.model,
+        reply.model or heard.model,
+        heard.purpose,
+        tokens,
+        timing.latency_s or 0.0,
+        timing.started_at,
+        evidence,
+    )
+    return call, said
+
+
+def went_on(heard: Heard, said: Entry | None) -> None:
+    """The session after a call."""
+    if heard.purpose == ACT:
+        heard.session.conversation.went_on(heard.change, said)
+        heard.session.said = heard.reply.message
+
+
+def _beyond(cap: Cap) -> str:
+    amount = f"${cap.most:g}" if cap.unit == "usd" else f"{cap.most:,.0f} tokens"
+    whose = {"session": "this session", "key": "this key", "day": "today"}[cap.scope]
+    return f"the cap of {amount} for {whose} is reached; the gateway's file says caps.{cap.scope}"
 
 
 def _row(record: CallRecord, line: bytes) -> CallRow:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,10 +14,9 @@ from leanloop.core.run import ModelCall
 from leanloop.gateway.access import Access, digest_of_key, given_keys
 from leanloop.gateway.builtin import wire_of
 from leanloop.gateway.canary import Canary
-from leanloop.gateway.caps import Cap
 from leanloop.gateway.conversation import Conversation
 from leanloop.gateway.exchange import Call, Exchange, refused
-from leanloop.gateway.meter import Meter
+from leanloop.gateway.meter import Recorder
 from leanloop.gateway.own_pages import OWN_PATH, OwnPages
 from leanloop.gateway.protocol import Peeked, Wire
 from leanloop.gateway.session import MOST, Matched, Said, Session, Sessions, new_session_id
@@ -66,7 +64,7 @@ class Gateway:
         self,
         settings: GatewaySettings,
         upstreams: Upstreams,
-        meter: Meter,
+        meter: Recorder,
         access: Access,
         bounds: Bounds | None = None,
         tell: Callable[[str], None] = lambda _: None,
@@ -74,7 +72,6 @@ class Gateway:
         self.settings = settings
         self.sessions = Sessions()
         self.meter = meter
-        self.purse = meter.purse
         self.canary = _canary(settings, meter)
         self.bounds = bounds or Bounds()
         self._upstreams = upstreams
@@ -125,11 +122,9 @@ class Gateway:
         if wire is None or peeked is None:
             return await self._relay_other(http, wire, raw, keys)
         session, matched = self._session(http, wire, peeked, keys)
-        cap = self.purse.reached(session.session_id, session.key, time.time())
-        if cap is not None:
-            return refused(wire, 429, "budget", _beyond(cap))
-        if self.meter.full:
-            return refused(wire, 503, "upstream", "the store is away: calls cannot be written down")
+        over = self.meter.refusal(session)
+        if over is not None:
+            return refused(wire, *over)
         if session.steering is None and session.configuration:
             prices = self.meter.prices.usd
             session.steering = Steering(wire, session.configuration, self._levers, prices)
@@ -199,7 +194,7 @@ class Gateway:
         if matched.session is not None:
             return matched.session, matched
         session_id = named or new_session_id()
-        session = self._remember(session_id, self._choose(session_id), key)
+        session = self._remember(session_id, self.choose(session_id, key), key)
         session.task = _label(http, "task")
         return session, matched
 
@@ -213,12 +208,19 @@ class Gateway:
         """Sessions that began with a gateway of this name that was here before go on."""
         for found in self.meter.earlier(MOST):
             own = self._configurations.get(found.configuration_id)
-            configuration = own or self._choose(found.session_id)
+            configuration = own or self.choose(found.session_id, found.key)
             session = self._remember(found.session_id, configuration, found.key)
             session.task = found.task
             self.sessions.mark(session, bytes.fromhex(found.mark))
 
-    def _choose(self, session_id: str) -> Configuration:
+    def choose(self, session_id: str, key: str) -> Configuration:
+        """The levers of a new session.
+
+        Args:
+            session_id: Its id.
+            key: A digest of the client's key.
+        """
+        del key
         own: Configuration = self.settings.configuration
         return own if self.canary is None else self.canary.choose(session_id)
 
@@ -244,7 +246,7 @@ class Gateway:
 
     def _check_price(self, made: ModelCall) -> None:
         name = made.model_ref
-        capped = any(c.unit == "usd" for c in self.purse.caps)
+        capped = any(c.unit == "usd" for c in self.settings.caps)
         if not capped or name in self._told or made.tokens.total_tokens is None:
             return
         if self.meter.prices.usd(made) is None:
@@ -252,7 +254,7 @@ class Gateway:
             self._tell(f"the price of {name or 'a model'} is unknown: caps in dollars leave it out")
 
 
-def _canary(settings: GatewaySettings, meter: Meter) -> Canary | None:
+def _canary(settings: GatewaySettings, meter: Recorder) -> Canary | None:
     if settings.canary is None:
         return None
     canary = Canary(settings.configuration, settings.canary_configuration, settings.canary)
@@ -272,9 +274,3 @@ def _peeked(wire: Wire | None, raw: bytes) -> Peeked | None:
 
 def _label(http: web.BaseRequest, what: str) -> str:
     return http.headers.get(f"x-leanloop-{what}", "")[:LONGEST_LABEL]
-
-
-def _beyond(cap: Cap) -> str:
-    amount = f"${cap.most:g}" if cap.unit == "usd" else f"{cap.most:,.0f} tokens"
-    whose = {"session": "this session", "key": "this key", "day": "today"}[cap.scope]
-    return f"the cap of {amount} for {whose} is reached; the gateway's file says caps.{cap.scope}"

@@ -62,11 +62,13 @@ class Upstreams:
             own address when None.
         key: The key to use there; None for the client's own.
         models: Names that levers and clients may use for models, with their addresses.
+        other: Answers calls of any other model; None to let them pass under their name.
     """
 
     base: str | None = None
     key: str | None = field(default=None, repr=False)
     models: Mapping[str, ModelSpec] = field(default_factory=dict)
+    other: ModelSpec | None = None
 
     def target(self, wire: Wire | None, model: str, *, anthropic: bool = False) -> Target:
         """Where a call of that model goes.
@@ -79,7 +81,7 @@ class Upstreams:
         of_messages = wire is not None and wire.name == "messages"
         usual = ANTHROPIC if of_messages or anthropic else OPENAI
         base = self.base or usual
-        spec = self.models.get(model)
+        spec = self.models.get(model, self.other)
         if spec is None:
             return Target(base, None, self.key)
         if spec.base_url is None and spec.api_key_env is None:

@@ -37,6 +37,8 @@ def _local(study: Study, _store: SqlStore) -> Runner:
 def _ray(study: Study, store: SqlStore) -> Runner:
     if study.recorded is not None:
         return study.runner()
+    if study.spec.agent.is_outside:
+        raise BadInputError("--executor ray", "runs leanloop's own agent alone")
     return RayRunner(Site(msgspec.json.encode(study.spec).decode(), store.address))
 
 

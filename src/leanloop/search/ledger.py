@@ -18,7 +18,7 @@ from leanloop.loop.agent import Agent
 from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
 from leanloop.search.claims import Claims
-from leanloop.search.protocol import Jobs, Observer, Progress, Runner
+from leanloop.search.protocol import Jobs, Observer, PaidRunner, Progress, Runner
 from leanloop.search.purse import Purse, pay_from
 from leanloop.store.protocol import Store
 
@@ -85,7 +85,7 @@ class Ledger:
                 self.purse.add(prices.call_usd(call))
         # Calls of runs that a kill or the cap cut off were paid for as well.
         self.purse.learn(store.paid(study))
-        if isinstance(runner, Agent):
+        if isinstance(runner, Agent | PaidRunner):
             self.purse.keep = partial(store.pay, study)
         elif terms.claim:
             self.purse.look = partial(store.paid, study)

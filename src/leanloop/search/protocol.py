@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from decimal import Decimal
+from typing import Protocol, runtime_checkable
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.run import Run
@@ -52,6 +53,19 @@ class Runner(Protocol):
 
     async def run(self, configuration: Configuration, task: Task) -> Run:
         """One configuration on one task."""
+
+
+@runtime_checkable
+class PaidRunner(Protocol):
+    """A runner whose model calls leave this process: it asks before each and pays after it."""
+
+    def paying(self, check: Callable[[], None], pay: Callable[[Decimal | None], None]) -> Runner:
+        """The same runner, its calls paid from somewhere.
+
+        Args:
+            check: Raises SpentError once nothing may be spent any more.
+            pay: Takes what a call cost, in dollars; None when that is unknown.
+        """
 
 
 class Allocator(Protocol):

@@ -15,7 +15,7 @@ from leanloop.core.run import ModelCall
 from leanloop.loop.agent import Agent
 from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
-from leanloop.search.protocol import Runner
+from leanloop.search.protocol import PaidRunner, Runner
 from leanloop.store.protocol import Paid
 
 Keep = Callable[[Decimal | None], Paid]
@@ -159,6 +159,8 @@ class CappedModel:
 
 def pay_from(runner: Runner, prices: PriceBook, purse: Purse) -> Runner:
     """A runner whose model calls are paid from a purse, where it calls models itself."""
+    if isinstance(runner, PaidRunner):
+        return runner.paying(purse.check, purse.add)
     if not isinstance(runner, Agent):
         return runner
     capped = {n: CappedModel(m, n, prices, purse) for n, m in runner.models.items()}

@@ -15,6 +15,7 @@ import msgspec
 from leanloop.core.configuration import OFF, Configuration, Setting, flatten_settings
 from leanloop.core.domain import ModelName, check_setting
 from leanloop.core.errors import BadInputError
+from leanloop.gateway.acting import why_not
 from leanloop.levers.builtin import all_levers, find_lever
 from leanloop.models.builtin import ModelSpec
 from leanloop.pricing.catalogue import ListPrice
@@ -51,6 +52,23 @@ class SuiteSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     select: str = "*"
     where: str | None = None
     holdout: float = 0.3
+
+
+class AgentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose agent makes the runs; leanloop's own when neither is named.
+
+    Attributes:
+        command: A program that is started for each run; it speaks to a gateway.
+        python: ``module:function``, which takes a ``leanloop.gateway.programs.AgentRun``.
+    """
+
+    command: str | None = None
+    python: str | None = None
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether leanloop did not write it."""
+        return self.command is not None or self.python is not None
 
 
 class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,6 +135,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: Unique in a store.
         seed: Decides every draw that the search makes.
         suite: The tasks.
+        agent: What works on them.
         models: The study's own names for its models; the first acts by default.
             None are needed with recorded runs.
         baseline: The configuration to beat, as lever settings.
@@ -138,6 +157,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: dict[str, ModelSpec] = msgspec.field(default_factory=dict)
     seed: int = 0
     suite: SuiteSpec = SuiteSpec()
+    agent: AgentSpec = AgentSpec()
     baseline: dict[str, Any] = msgspec.field(default_factory=dict)
     levers: dict[str, Any] = msgspec.field(default_factory=dict)
     references: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
@@ -199,7 +219,9 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         # What a suite does not use is left out: a new field must not part a study from its runs.
         used = {"name": self.suite.name, "options": self.suite.options}
         suite = used if self.suite.recorded is None else self.suite
-        parts = msgspec.json.encode([suite, self.models, self.limits], order="sorted")
+        deciding: list[object] = [suite, self.models, self.limits]
+        deciding += [self.agent] if self.agent.is_outside else []
+        parts = msgspec.json.encode(deciding, order="sorted")
         return hashlib.sha256(parts).hexdigest()[:16]
 
     def _settings(self, name: str, values: object) -> tuple[Setting, ...]:
@@ -303,10 +325,21 @@ def check_study(spec: StudySpec) -> None:
     if spec.suite.recorded is not None:
         # Levers and settings of recorded runs are those of the file.
         return
-    spec.baseline_configuration()
-    spec.space()
+    _check_levers(spec)
     for name, changes in spec.references.items():
         spec.configuration(changes, f"references.{name}")
+
+
+def _check_levers(spec: StudySpec) -> None:
+    used = [*spec.baseline_configuration(), *spec.space()]
+    if not spec.agent.is_outside:
+        return
+    if spec.agent.command is not None and spec.agent.python is not None:
+        raise BadInputError("agent", "takes command or python, not both")
+    for name in used:
+        why = why_not(find_lever(name, "levers").card)
+        if why is not None:
+            raise BadInputError(f"levers.{name}", f"does not act on an outside agent: {why}")
 
 
 def _check_models(models: Mapping[str, ModelSpec]) -> None:

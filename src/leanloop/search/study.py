@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -34,6 +34,9 @@ from leanloop.search.spec import StudySpec, check_study, read_study
 from leanloop.store.protocol import Store, StudyRecord
 from leanloop.suites.builtin import build_suite
 from leanloop.suites.protocol import Suite
+
+if TYPE_CHECKING:
+    from leanloop.gateway.outside_agent import OutsideAgent
 
 
 class Silent:
@@ -71,6 +74,7 @@ class Study:
         self.recorded = _recorded(spec)
         self.suite: Tasks = self.recorded or suite or _suite(spec)
         self._models = dict(models) if models is not None else {}
+        self._outside: OutsideAgent | None = None
 
     @classmethod
     def from_toml(cls, path: Path) -> Study:
@@ -95,8 +99,21 @@ class Study:
         """What makes runs: leanloop's own agent, or the look-up of recorded ones."""
         if self.recorded is not None:
             return self.recorded
+        limits, asked = self.spec.limits, self.spec.agent
+        if asked.is_outside:
+            # What outside agents need is slow to load.
+            from leanloop.gateway.outside_agent import OutsideAgent  # noqa: PLC0415
+            from leanloop.gateway.programs import build_program  # noqa: PLC0415
+
+            self._outside = OutsideAgent(
+                cast(Suite, self.suite),
+                self.spec.models,
+                build_program(asked.command, asked.python),
+                Limits(limits.max_steps, limits.timeout_s, limits.max_output_tokens),
+                self.prices.call_usd,
+            )
+            return self._outside
         self.load_models()
-        limits = self.spec.limits
         return Agent(
             cast(Suite, self.suite),
             self._models,
@@ -127,6 +144,8 @@ class Study:
 
     async def close(self) -> None:
         """Close the models."""
+        if self._outside is not None:
+            await self._outside.close()
         for model in self._models.values():
             await model.close()
 
