@@ -1,0 +1,1 @@
+"""mini-swe-agent as a study's agent."""
