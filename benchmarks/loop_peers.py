@@ -285,10 +285,11 @@ def langgraph(work: Work) -> Go:
         return work.observe(number)
 
     graph = create_agent(Instant(), [lookup], system_prompt=INSTRUCTIONS)
-    given = {"messages": [{"role": "user", "content": PROMPT}]}
+    given: Any = {"messages": [{"role": "user", "content": PROMPT}]}
+    config: Any = {"recursion_limit": 2 * work.steps + 10}
 
     async def go() -> str | None:
-        done = await graph.ainvoke(given, {"recursion_limit": 2 * work.steps + 10})
+        done = await graph.ainvoke(given, config)
         return str(done["messages"][-1].content)
 
     return go
@@ -365,7 +366,7 @@ def mini_swe_agent(work: Work) -> Go:
 
     async def go() -> str | None:
         agent = DefaultAgent(
-            Instant(outputs=[]),
+            Instant(outputs=[]),  # type: ignore[no-untyped-call]
             Records(),
             system_template=INSTRUCTIONS,
             instance_template="{{task}}",

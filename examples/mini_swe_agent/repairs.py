@@ -41,6 +41,7 @@ PROMPT = (
     "The function {name} in {name}.py is wrong: `python3 check.py` fails. Mend {name}.py so that "
     "it passes; leave check.py as it is."
 )
+HINT = " It returns `{wrong}` and has to return `{right}`: `sed -i 's/{wrong}/{right}/' {name}.py`."
 
 
 @dataclass
@@ -79,20 +80,27 @@ class Repairs:
     Args:
         modules: Other modules beside the wrong one, so that there is something to read past.
         tasks: Of each split, at most four.
+        hints: Whether the task says what the mistake is, for models that cannot find it.
     """
 
     name = "repairs"
     instructions = ""
     examples: tuple[Example, ...] = ()
 
-    def __init__(self, modules: int = 12, tasks: int = 4) -> None:
+    def __init__(self, modules: int = 12, tasks: int = 4, *, hints: bool = False) -> None:
+        self._hints = hints
         self._modules = modules
         self._tasks = tasks
 
     def tasks(self, split: Split) -> list[Task]:
         """Half of the mistakes."""
         own = MISTAKES[::2] if split is Split.SEARCH else MISTAKES[1::2]
-        return [Task(name, PROMPT.format(name=name), split) for name, *_ in own[: self._tasks]]
+        return [Task(m[0], self._prompt(m), split) for m in own[: self._tasks]]
+
+    def _prompt(self, mistake: tuple[str, str, str, str]) -> str:
+        name, wrong, right, _ = mistake
+        hint = HINT.format(name=name, wrong=wrong, right=right) if self._hints else ""
+        return PROMPT.format(name=name) + hint
 
     def open(self, task: Task) -> Repository:
         """The repository, made anew."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from leanloop.gateway.access import Access
-from leanloop.gateway.meter import Meter
+from leanloop.gateway.meter import Keeping, Meter, Watcher
 from leanloop.gateway.prices import Prices
 from leanloop.gateway.server import Bounds, Gateway
 from leanloop.gateway.serving import serving
@@ -46,6 +46,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     async def make(
         *,
         contents: bool = False,
+        watchers: tuple[Watcher, ...] = (),
         bounds: Bounds | None = None,
         keys: tuple[str, ...] = (),
         base: str | None = None,
@@ -60,7 +61,8 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         told: list[str] = []
         log = store.call_log("gw")
         prices = Prices(settings.models)
-        meter = Meter(log, folder, prices, settings.caps, contents=contents, tell=told.append)
+        keeping = Keeping(contents, watchers, told.append)
+        meter = Meter(log, folder, prices, settings.caps, keeping)
         upstreams = Upstreams(base or behind.url, upstream_key, settings.models)
         access = Access(keys, "127.0.0.1")
         gateway = Gateway(settings, upstreams, meter, access, bounds, told.append)

@@ -19,13 +19,15 @@ from leanloop.cli.options import StoreOption, errors_console, store_place
 from leanloop.cli.studies import tell_fetch
 from leanloop.core.errors import BadInputError
 from leanloop.gateway.access import Access
-from leanloop.gateway.meter import Meter
+from leanloop.gateway.meter import Keeping, Meter
+from leanloop.gateway.metrics import metrics
 from leanloop.gateway.model_server import model_server, spec_of
 from leanloop.gateway.prices import Prices
 from leanloop.gateway.server import Bounds, Gateway
 from leanloop.gateway.serving import DRAIN_S, serving
 from leanloop.gateway.session_runs import FINGERPRINT
 from leanloop.gateway.settings import GatewaySettings, read_settings
+from leanloop.gateway.spans import spans
 from leanloop.gateway.upstream import Upstreams, check_base
 from leanloop.store.protocol import StudyRecord
 from leanloop.store.sql import SqlStore
@@ -78,6 +80,7 @@ def gateway(
     access = Access(_keys(), host)
     place = store_place(store)
     opened = SqlStore(place)
+    watchers = tuple(w for w in (metrics(), spans()) if w is not None)
     asked = _Asked(upstream, _upstream_key(upstream_key_env), host, port)
     bounds = Bounds(max_body_mb * 1024**2, idle_s)
     try:
@@ -91,8 +94,7 @@ def gateway(
                 folder,
                 Prices(settings.models),
                 settings.caps,
-                contents=keep_contents,
-                tell=tell,
+                Keeping(keep_contents, watchers, tell),
             )
             return Gateway(settings, upstreams, meter, access, bounds, tell)
 

@@ -17,6 +17,7 @@ from leanloop.core.tokens import Tokens
 from leanloop.gateway.caps import Cap, Purse, Spent, day_of
 from leanloop.gateway.conversation import NOTHING, Change
 from leanloop.gateway.journal import Journal, journal_path, left_behind, lines_of
+from leanloop.gateway.metrics import Metrics
 from leanloop.gateway.prices import Prices
 from leanloop.gateway.protocol import Reply
 from leanloop.gateway.session import Session
@@ -115,6 +116,31 @@ class Recorder(Protocol):
         """Put what is left where it belongs."""
 
 
+class Watcher(Protocol):
+    """Is told of each call as it is written down."""
+
+    def heard(self, record: CallRecord) -> None:
+        """A call has ended."""
+
+    def close(self) -> None:
+        """Send what is left."""
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How calls are written down.
+
+    Args:
+        contents: Whether records hold what was said, and not only its sizes.
+        watchers: Who else is told.
+        tell: Says what goes wrong.
+    """
+
+    contents: bool = False
+    watchers: tuple[Watcher, ...] = ()
+    tell: Callable[[str], None] = lambda _: None
+
+
 class Meter:
     """Makes records of calls, and keeps them.
 
@@ -123,8 +149,7 @@ class Meter:
         folder: Where the journal is.
         prices: Dollars of calls.
         caps: What may be spent.
-        contents: Whether records hold what was said, and not only its sizes.
-        tell: Says what goes wrong.
+        keeping: How they are written down.
     """
 
     def __init__(
@@ -133,22 +158,22 @@ class Meter:
         folder: Path,
         prices: Prices,
         caps: Sequence[Cap] = (),
-        *,
-        contents: bool = False,
-        tell: Callable[[str], None] = lambda _: None,
+        keeping: Keeping | None = None,
     ) -> None:
+        keeping = keeping or Keeping()
         self.name = log.gateway
         self.purse = Purse(caps)
         """What is spent; it starts from what the store knows."""
         self.prices = prices
-        self.contents = contents
+        self.contents = keeping.contents
+        self._watchers = keeping.watchers
         self._log = log
         for path in left_behind(folder, self.name):
             self._keep(lines_of(path))
             path.unlink(missing_ok=True)
         for found in log.sums():
             self.purse.load(found.scope, found.name, Spent(found.nano_usd / 1e9, found.tokens))
-        self._journal = Journal(journal_path(folder, self.name), self._keep, tell)
+        self._journal = Journal(journal_path(folder, self.name), self._keep, keeping.tell)
 
     def refusal(self, session: Session) -> tuple[int, str, str] | None:
         """Why the session may make no call now: status, kind and text; None when it may."""
@@ -166,11 +191,14 @@ class Meter:
 
     def close(self) -> None:
         """Put what is left into the store."""
+        for watcher in self._watchers:
+            watcher.close()
         self._journal.close()
 
     def metrics(self) -> bytes | None:
         """Prometheus metrics; None without the extra."""
-        return None
+        shown = (w.text() for w in self._watchers if isinstance(w, Metrics))
+        return next(shown, None)
 
     def outcome(self, session_id: str, configuration_id: str, success: float) -> None:
         """Keep what a client says of a session."""
@@ -233,6 +261,8 @@ class Meter:
             success=heard.success,
         )
         self._journal.append(ENCODER.encode(record))
+        for watcher in self._watchers:
+            watcher.heard(record)
         spent = Spent(trace.usd or 0.0, record.tokens or 0)
         self.purse.add(session.session_id, session.key, heard.timing.started_at, spent)
 

@@ -33,7 +33,8 @@ class Prices:
         for alias, spec in models.items():
             rule = _rule(alias, spec, usd_per_hour)
             if rule is not None:
-                self._stated |= {spec.name: rule, alias: rule}
+                names = (spec.name, f"{spec.provider}:{spec.name}", alias)
+                self._stated |= dict.fromkeys(names, rule)
 
     def usd(self, call: ModelCall) -> Decimal | None:
         """Dollars of one call; None when the model's price or a class of tokens is unknown.
