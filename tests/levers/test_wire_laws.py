@@ -1,4 +1,4 @@
-"""What holds for every lever on a request body in either wire format."""
+"""What holds for every lever on a request body in each wire format."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from leanloop.core.run import ModelCall, Step, ToolUse
 from leanloop.core.tokens import Tokens
 from leanloop.levers.builtin import BUILT_IN
 from leanloop.loop.pipeline import Pipeline, build_pipeline
-from leanloop.models import chat_request, messages_request
+from leanloop.models import chat_request, messages_request, responses_request
 from leanloop.models.chat_request import ChatRequest
 from leanloop.models.messages_request import MessagesRequest
+from leanloop.models.responses_request import ResponsesRequest
 from leanloop.models.scripted import ScriptedModel
 from tests.levers.conversations import TOOLS, configurations, replies, run_context, turns
-from tests.levers.wire_conversations import Body, chat_bodies, messages_bodies
+from tests.levers.wire_conversations import Body, chat_bodies, messages_bodies, responses_bodies
 
 FEW = settings(max_examples=12, deadline=None)
 MANY = settings(max_examples=60, deadline=None)
 PAIRS = st.lists(st.sampled_from(list(BUILT_IN)), min_size=2, max_size=2, unique=True)
 REF = "provider:model"
 
-Read = Callable[[Body], ChatRequest | MessagesRequest]
+Read = Callable[[Body], ChatRequest | MessagesRequest | ResponsesRequest]
 Check = Callable[[Body, Body], None]
 
 
@@ -41,6 +42,10 @@ def read_chat(body: Body) -> ChatRequest:
 
 def read_messages(body: Body) -> MessagesRequest:
     return messages_request.read_request(body, REF)
+
+
+def read_responses(body: Body) -> ResponsesRequest:
+    return responses_request.read_request(body)
 
 
 def known(request: Request) -> Request:
@@ -61,9 +66,16 @@ def known(request: Request) -> Request:
 
 def growing(body: Body) -> list[Body]:
     """The body as it was when the model was asked for each of its turns, and the whole."""
-    roles = [m["role"] for m in body["messages"]]
-    cuts = [i for i, r in enumerate(roles) if r == "assistant" and roles[i - 1] != r]
-    return [*({**body, "messages": body["messages"][:i]} for i in cuts), body]
+    where = "input" if "input" in body else "messages"
+    made = [is_made(m) for m in body[where]]
+    cuts = [i for i, m in enumerate(made) if m and not made[i - 1]]
+    return [*({**body, where: body[where][:i]} for i in cuts), body]
+
+
+def is_made(part: Body) -> bool:
+    """Whether the model made a message or an item."""
+    kind = part.get("type") or "message"
+    return part["role"] == "assistant" if kind == "message" else not kind.endswith("_output")
 
 
 async def grow(
@@ -142,7 +154,7 @@ def assert_tools_kept(before: Body, after: Body, name_of: Callable[[Body], str])
 def assert_other_fields_kept(before: Body, after: Body) -> None:
     may = {"messages", "tools", "tool_choice", "model", "system", "seed", "temperature"}
     may |= {"max_tokens", "max_completion_tokens", "reasoning_effort", "output_config"}
-    may |= {"parallel_tool_calls"}
+    may |= {"parallel_tool_calls", "input", "instructions", "max_output_tokens", "reasoning"}
     rest = {k: v for k, v in before.items() if k not in may}
     assert {k: v for k, v in after.items() if k not in may} == rest
 
@@ -257,11 +269,43 @@ def assert_messages_lawful(before: Body, after: Body) -> None:
     assert_other_fields_kept(before, after)
 
 
+# OpenAI Responses
+
+
+def responses_rounds(items: list[Body]) -> list[list[str]]:
+    """The ids of each round; results must follow the run of items that made the calls."""
+    found = []
+    for made, run in groupby(items, is_made):
+        if made:
+            found.append([i["call_id"] for i in run if "call_id" in i])
+            continue
+        results = [i["call_id"] for i in run if "call_id" in i]
+        assert results == (found[-1] if found else []), "calls without results, or the other way"
+    assert not (found and found[-1] and is_made(items[-1])), "calls without results"
+    return [ids for ids in found if ids]
+
+
+def assert_responses_lawful(before: Body, after: Body) -> None:
+    was, now = before["input"], after["input"]
+    assert_calls_kept(responses_rounds(was), responses_rounds(now))
+    for role in ("system", "developer", "user"):
+        said = [id(m) for m in was if m.get("role") == role]
+        assert_subsequence(said, [id(m) for m in now])
+    there = {id(m) for m in now}
+    for made, run in groupby(was, is_made):
+        kept = [id(i) in there for i in run]
+        assert not made or all(kept) or not any(kept), "a part of what was said in one go"
+    assert before.get("instructions") == after.get("instructions")
+    assert_tools_kept(before, after, lambda t: t.get("name") or t["type"])
+    assert_other_fields_kept(before, after)
+
+
 FORMATS: dict[str, tuple[Callable[[], st.SearchStrategy[Body]], Read, Check]] = {
     "chat": (chat_bodies, read_chat, assert_chat_lawful),
     "messages": (messages_bodies, read_messages, assert_messages_lawful),
+    "responses": (responses_bodies, read_responses, assert_responses_lawful),
 }
-both_formats = pytest.mark.parametrize("wire", FORMATS)
+each_format = pytest.mark.parametrize("wire", FORMATS)
 
 
 def assert_lawful(
@@ -277,7 +321,7 @@ def assert_lawful(
     assert [dumped(s) for _, s in again] == [dumped(s) for _, s in trail], "not deterministic"
 
 
-@both_formats
+@each_format
 @pytest.mark.parametrize("name", BUILT_IN)
 @FEW
 @given(data=st.data(), reply=replies)
@@ -288,7 +332,7 @@ def test_each_lever_is_lawful(
     assert_lawful(data.draw(configurations(name)), body, reply, wire)
 
 
-@both_formats
+@each_format
 @MANY
 @given(data=st.data(), pair=PAIRS, reply=replies)
 def test_pairs_are_lawful(
@@ -298,7 +342,7 @@ def test_pairs_are_lawful(
     assert_lawful(data.draw(configurations(*pair)), body, reply, wire)
 
 
-@both_formats
+@each_format
 @MANY
 @given(data=st.data(), configuration=configurations(), reply=replies)
 def test_whole_configurations_are_lawful(
@@ -307,7 +351,7 @@ def test_whole_configurations_are_lawful(
     assert_lawful(configuration, data.draw(FORMATS[wire][0]()), reply, wire)
 
 
-@both_formats
+@each_format
 @MANY
 @given(data=st.data())
 def test_all_off_sends_the_very_same_body(wire: str, data: st.DataObject) -> None:

@@ -245,3 +245,102 @@ def _messages_tools(draw: st.DrawFn) -> Body:
     choices: list[Body] = [{"type": "auto"}, {"type": "none"}, {"type": "any"}]
     choices += [{"type": "tool", "name": n} for n in names]
     return {"tools": tools, **draw(_maybe("tool_choice", st.sampled_from(choices)))}
+
+
+# OpenAI Responses
+
+_input_text = st.fixed_dictionaries({"type": st.just("input_text"), "text": text})
+_input_image = st.just({"type": "input_image", "image_url": PICTURE})
+_given = _merged(
+    st.fixed_dictionaries(
+        {"role": st.just("user"), "content": _list_or_text(_input_text | _input_image)}
+    ),
+    _maybe("type", st.just("message")),
+    _extras,
+)
+_ruled = st.fixed_dictionaries(
+    {"role": st.sampled_from(("system", "developer")), "content": _list_or_text(_input_text)}
+)
+_output_text = st.fixed_dictionaries(
+    {"type": st.just("output_text"), "text": text, "annotations": st.just([])}
+)
+
+
+@st.composite
+def _responses_said(draw: st.DrawFn, serial: int) -> list[Body]:
+    """Reasoning with a text like no other, and a message; either may be missing."""
+    made: list[Body] = []
+    if draw(st.booleans()):
+        hidden = {"encrypted_content": f"b3Bh{serial}", "summary": []}
+        made.append({"type": "reasoning", "id": f"rs_{serial}", **hidden})
+    if draw(st.booleans()):
+        parts = draw(st.lists(_output_text, min_size=1, max_size=2))
+        about = {"type": "message", "role": "assistant", "status": "completed"}
+        made.append({**about, "id": f"msg_{serial}", "content": parts})
+    return made
+
+
+@st.composite
+def _responses_round(draw: st.DrawFn, prefix: str, first: int) -> list[Body]:
+    calls, results = [], []
+    for i in range(draw(_counts)):
+        call_id = f"{prefix}q{first + i}"
+        about = {"call_id": call_id, "id": f"fc_{first + i}"}
+        if draw(st.integers(0, 9)) == 0:
+            calls.append({"type": "custom_tool_call", **about, "name": "shell", "input": "ls"})
+            kind = "custom_tool_call_output"
+        else:
+            written = draw(_arguments.map(json.dumps) | st.sampled_from(("", "{", "[1]")))
+            call: Body = {"name": draw(tool_names), "arguments": written, **draw(_extras)}
+            calls.append({"type": "function_call", **about, **call})
+            kind = "function_call_output"
+        output = draw(observations | st.lists(_input_text, max_size=2))
+        results.append({"type": kind, "call_id": call_id, "output": output, **draw(_extras)})
+    return [*draw(_responses_said(first)), *calls, *results]
+
+
+@st.composite
+def responses_bodies(draw: st.DrawFn, max_rounds: int = 5) -> Body:
+    """A Responses body that awaits the model, its whole conversation in it."""
+    prefix = draw(_ids)
+    items: list[Body] = [*draw(st.lists(_ruled, max_size=1)), draw(_given)]
+    for i in range(draw(st.integers(0, max_rounds))):
+        kind = draw(st.integers(0, 9))
+        if kind == 0:
+            said = {"role": "assistant", "content": draw(text)}
+            items += [said, draw(_given)]
+        elif kind == 1:
+            items.append(draw(_given | _ruled))
+        items += draw(_responses_round(prefix, 10 * i))
+    body: Body = {"model": MODELS[0], "input": items, **draw(_responses_settings)}
+    return {**body, **draw(_responses_tools())}
+
+
+_responses_settings = _merged(
+    _maybe("instructions", text.filter(bool)),
+    _maybe("max_output_tokens", st.integers(1, 999)),
+    _maybe("temperature", st.none() | st.floats(0, 2)),
+    _maybe("reasoning", st.fixed_dictionaries({"effort": st.sampled_from(("low", "high"))})),
+    _maybe("store", st.booleans()),
+    _maybe("include", st.just(["reasoning.encrypted_content"])),
+    _extras,
+)
+
+
+@st.composite
+def _responses_tools(draw: st.DrawFn) -> Body:
+    tools: list[Body] = []
+    for tool in TOOLS:
+        if draw(st.booleans()):
+            about: Body = {"name": tool.name, "parameters": tool.parameters, **draw(_extras)}
+            if draw(st.booleans()):
+                about |= {"description": tool.description, "strict": draw(st.booleans())}
+            tools.append({"type": "function", **about})
+    names = [t["name"] for t in tools]
+    if draw(st.integers(0, 4)) == 0:
+        tools.append({"type": "web_search"})
+    if not tools:
+        return {}
+    choices: list[Any] = ["auto", "none", "required"]
+    choices += [{"type": "function", "name": n} for n in names]
+    return {"tools": tools, **draw(_maybe("tool_choice", st.sampled_from(choices)))}

@@ -110,7 +110,7 @@ class ResponsesRequest:
         kept = False
         for message, index in zip(messages, found, strict=True):
             if index is not None and not self.pieces[index].items:
-                kept = message is self.pieces[index].message
+                kept = message == self.pieces[index].message
                 if not kept:
                     changes["instructions"], kept = message.text, True
                 continue
