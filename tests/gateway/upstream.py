@@ -108,13 +108,16 @@ class Upstream:
             body = {"path": http.path_qs, "method": http.method, "input_tokens": 3}
             return web.json_response(body, headers={"x-request-id": "r-1"})
         asked = msgspec.json.decode(raw)
+        if not isinstance(asked, dict):
+            return web.Response(status=400, body=Fault.body, content_type="application/json")
         body = self._body(wire, asked, reply)
         if not asked.get("stream"):
             if isinstance(reply, Fault):
                 await asyncio.sleep(reply.delay_s)
             return web.json_response(body, headers={"x-request-id": "r-1"})
-        options = asked.get("stream_options") or {}
-        events = wire.events(body, usage=bool(options.get("include_usage")))
+        options = asked.get("stream_options")
+        usage = isinstance(options, dict) and bool(options.get("include_usage"))
+        events = wire.events(body, usage=usage)
         return await self._stream(http, events, reply if isinstance(reply, Fault) else Fault())
 
     def _body(self, wire: Any, asked: Any, reply: Any) -> Any:
@@ -122,7 +125,10 @@ class Upstream:
         if callable(said):
             said = said(asked)
         if said is None:
-            messages = wire.read(asked).request.messages
+            try:
+                messages = wire.read(asked).request.messages
+            except Exception:  # what no provider would take
+                messages = ()
             said = AssistantMessage(f"I heard: {messages[-1].text}" if messages else "nothing")
         made = answer_body(wire, Response(said, TOKENS, 0.1), str(asked.get("model") or ""))
         if wire.name == "messages" and isinstance(asked.get("thinking"), dict):

@@ -17,7 +17,7 @@ from leanloop.core.run import ModelCall
 from leanloop.gateway.conversation import NOTHING, Change
 from leanloop.gateway.event_stream import EventStream
 from leanloop.gateway.meter import Heard, Recorder, Timing
-from leanloop.gateway.protocol import Peeked, Reply, Wire
+from leanloop.gateway.protocol import Peeked, Reply, Wire, WireRequest
 from leanloop.gateway.session import Matched, Session
 from leanloop.gateway.steering import Answered, Steering, StoppedError
 from leanloop.gateway.upstream import (
@@ -85,6 +85,7 @@ class Exchange:
         meter: What writes it down.
         target: Where calls of a model go.
         priced: Is told of each call that was written down.
+        troubled: Is told what went wrong here.
     """
 
     call: Call
@@ -92,6 +93,7 @@ class Exchange:
     meter: Recorder
     target: Callable[[str], Target]
     priced: Callable[[ModelCall], None] = lambda _: None
+    troubled: Callable[[str], None] = lambda _: None
     _steering: Steering | None = None
     _change: Change | None = None
     _timing: Timing = field(default_factory=Timing)
@@ -114,8 +116,10 @@ class Exchange:
         except (LeanloopError, msgspec.DecodeError, RecursionError):
             return await self.relay()  # the endpoint says best what is wrong with it
         try:
-            sent = await steering.before(read, call.session.session_id, self._ask)
-            written = read.write(sent)
+            made = await self._made(steering, read)
+            if made is None:
+                return await self.relay()
+            sent, written = made
             if not steering.needs_answers_whole:
                 self._steering = steering
                 return await self._relay_edited(body, written, sent)
@@ -127,6 +131,19 @@ class Exchange:
             text = f"{stop} has ended this session: start a new one, or say something new in it"
             return refused(call.wire, 400, "stopped", text)
         return await self._tell(told, body)
+
+    async def _made(
+        self, steering: Steering, read: WireRequest
+    ) -> tuple[Request, dict[str, Json]] | None:
+        """What levers make of the call; None where one fails, which must not fail the call."""
+        try:
+            sent = await steering.before(read, self.call.session.session_id, self._ask)
+            return sent, read.write(sent)
+        except (AnswerError, StoppedError, UnreachableError):
+            raise
+        except Exception as error:
+            self.troubled(f"a lever failed on a call, which passed as it was: {error!r}")
+            return None
 
     # As it comes.
 

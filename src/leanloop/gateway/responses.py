@@ -95,7 +95,9 @@ class Responses:
             tokens = read_usage(body.get("usage"))
         except (LookupError, TypeError, AttributeError, ValueError):
             return Reply()
-        return Reply(message, tokens, str(body.get("model") or ""), body["status"] == "incomplete")
+        return Reply(
+            message, tokens, str(body.get("model") or ""), body.get("status") == "incomplete"
+        )
 
     def joiner(self) -> ResponsesJoiner:
         """For the events of one answer."""

@@ -33,6 +33,8 @@ from leanloop.gateway.upstream import (
 from leanloop.levers.builtin import all_levers
 
 LONGEST_LABEL = 200
+MOST_TOLD = 100
+"""Models without a price that are told of; clients may name as many as they like."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ class Gateway:
             self.meter,
             lambda model: self._target(wire, model, keys),
             self._check_price,
+            self._tell,
         )
         self.sessions.sent(session, matched)
         session.under_way += 1
@@ -247,7 +250,12 @@ class Gateway:
     def _check_price(self, made: ModelCall) -> None:
         name = made.model_ref
         capped = any(c.unit == "usd" for c in self.settings.caps)
-        if not capped or name in self._told or made.tokens.total_tokens is None:
+        if (
+            not capped
+            or name in self._told
+            or len(self._told) > MOST_TOLD
+            or made.tokens.total_tokens is None
+        ):
             return
         if self.meter.prices.usd(made) is None:
             self._told.add(name)

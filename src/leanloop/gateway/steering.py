@@ -257,7 +257,7 @@ class Steering:
         results = _newest_results(request.messages)
         waited = max(time.perf_counter() - self._asked_at, 0.0)
         heard = [(self._asked.pop(r.call_id), r) for r in results if r.call_id in self._asked]
-        if not heard and isinstance(request.messages[-1], UserMessage):
+        if not heard and request.messages and isinstance(request.messages[-1], UserMessage):
             self._verdict = GO
         if not heard and not self._calls:
             return
