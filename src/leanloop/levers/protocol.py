@@ -9,6 +9,7 @@ from typing import Protocol
 
 from leanloop.core.configuration import Setting
 from leanloop.core.domain import Domain
+from leanloop.core.errors import BadInputError
 from leanloop.core.message import Request, Response, ToolCall, ToolMessage, ToolSpec
 from leanloop.core.run import ModelCall, Step
 from leanloop.core.task import Example, Task
@@ -90,6 +91,12 @@ class MakeCalls(Protocol):
 async def no_calls(calls: Sequence[ToolCall]) -> Sequence[ToolMessage]:
     """Refuses every call: for places where a lever cannot reach the tools."""
     return [ToolMessage(c.call_id, c.name, "tools cannot be reached here", True) for c in calls]
+
+
+async def no_model(request: Request, purpose: str) -> Response:
+    """Answers nothing: for places where a lever cannot query a model."""
+    del request
+    raise BadInputError(f"levers.{purpose}", "no model can be queried here")
 
 
 def no_price(call: ModelCall) -> Decimal | None:

@@ -1,0 +1,1 @@
+"""Levers inside other frameworks, each with a model that needs no key."""
