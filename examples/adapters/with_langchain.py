@@ -42,12 +42,10 @@ def results_of(messages: list[BaseMessage]) -> list[str]:
 
 def main() -> tuple[list[str], list[str]]:
     """Run it; what tools returned as the model was last shown it, and as the state has it."""
-    said: list[BaseMessage] = [
-        AIMessage(
-            "", tool_calls=[{"id": f"c{i}", "name": "read_file", "args": {"path": f"file-{i}"}}]
-        )
-        for i in range(1, 4)
-    ]
+    said: list[BaseMessage] = []
+    for i in range(1, 4):
+        call: Any = {"id": f"c{i}", "name": "read_file", "args": {"path": f"file-{i}"}}
+        said.append(AIMessage("", tool_calls=[call]))
     model = Scripted(responses=[*said, AIMessage("I have read all three.")])
     agent = create_agent(model, [read_file], middleware=[LeverMiddleware(LEVERS)])
     asked: Any = {"messages": [{"role": "user", "content": "Read the three files."}]}

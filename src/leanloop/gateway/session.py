@@ -7,7 +7,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -21,6 +21,8 @@ from leanloop.gateway.steering import Steering
 MOST = 10_000
 """Sessions that are remembered; beyond that the ones that were silent longest are forgotten."""
 SYSTEM = frozenset({"system", "developer"})
+MARK_BYTES = 16
+"""Of a SHA-256, which processors have instructions for."""
 LOOKED_AT = 8
 """Sessions with the same last request that a retry may be one of."""
 
@@ -114,7 +116,7 @@ class Sessions:
             said: Reads one part of the request.
         """
         marks, system = digests(peeked, scope)
-        mark = marks[-1] if marks else blake2b(scope.encode(), digest_size=16).digest()
+        mark = marks[-1] if marks else sha256(scope.encode()).digest()[:MARK_BYTES]
         session = self._recent.get(named) if named else None
         if session is not None:
             known = next((i + 1 for i, m in enumerate(marks) if m == session.mark), 0)
@@ -202,15 +204,15 @@ def new_session_id() -> str:
 
 def digests(peeked: Peeked, scope: str) -> tuple[list[bytes], bytes]:
     """Digest of the conversation up to each part, and that of the system text."""
-    running = blake2b(scope.encode(), digest_size=16)
-    system = blake2b(peeked.head, digest_size=16)
+    running = sha256(scope.encode())
+    system = sha256(peeked.head)
     marks = []
     for item, role in zip(peeked.items, peeked.roles, strict=True):
         if role in SYSTEM:
             system.update(item)
         else:
             running.update(_still(item) if peeked.marked else item)
-        marks.append(running.copy().digest())
+        marks.append(running.copy().digest()[:MARK_BYTES])
     return marks, system.digest()
 
 
