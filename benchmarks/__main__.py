@@ -1,7 +1,7 @@
 """``make bench``: the slow measurements behind figures in the docs, one after another: many hours.
 
 Each can be run alone, ``python -m benchmarks.NAME``, with options of its own. ``traces`` needs
-ccusage and cost-per-task on the path, ``loop`` and ``fuzz_readers`` what is in
+ccusage and cost-per-task on the path, ``loop`` and the fuzzers what is in
 ``requirements/bench.txt``; what is missing is said to be.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 from benchmarks import (
     coverage,
     fuzz_readers,
+    fuzz_wires,
+    gateway,
     judging,
     levers,
     loop,
@@ -19,7 +21,10 @@ from benchmarks import (
     traces,
 )
 
-ORDER = (judging, coverage, parallel_slots, overhead, traces, loop, levers, search, fuzz_readers)
+ORDER = (
+    judging, coverage, parallel_slots, overhead, gateway, traces, loop, levers, search,
+    fuzz_readers, fuzz_wires,
+)  # fmt: skip
 
 if __name__ == "__main__":
     for benchmark in ORDER:

@@ -236,7 +236,7 @@ def test_an_interrupt_says_that_nothing_is_lost(tmp_path):
     command += ["--store", str(tmp_path / "store.sqlite")]
     process = subprocess.Popen(
         command,
-        env=os.environ | {"COINS_SLEEP_S": "0.01"},
+        env=os.environ | {"COINS_SLEEP_S": "0.05"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

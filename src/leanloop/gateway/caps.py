@@ -75,11 +75,14 @@ class Purse:
 
     def __init__(self, caps: Iterable[Cap]) -> None:
         self.caps = tuple(caps)
+        self._scopes = {c.scope for c in self.caps}
         self._spent: OrderedDict[tuple[str, str], Spent] = OrderedDict()
 
     def add(self, session: str, key: str, at_s: float, spent: Spent) -> None:
         """Count what a call cost."""
         for scope, name in (("session", session), ("key", key), ("day", day_of(at_s))):
+            if scope not in self._scopes:
+                continue
             sums = self._spent.setdefault((scope, name), Spent())
             sums.add(spent.usd, int(spent.tokens))
             self._spent.move_to_end((scope, name))
@@ -88,7 +91,8 @@ class Purse:
 
     def load(self, scope: str, name: str, spent: Spent) -> None:
         """Start from what was spent before."""
-        self._spent[scope, name] = spent
+        if scope in self._scopes:
+            self._spent[scope, name] = spent
 
     def spent(self, scope: str, name: str) -> Spent:
         """What a session, key or day has spent."""
