@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from leanloop.gateway.access import Access
 from leanloop.gateway.meter import Meter
 from leanloop.gateway.prices import Prices
 from leanloop.gateway.server import Gateway
-from leanloop.gateway.serving import serving
+from leanloop.gateway.serving import listening, serving
 from leanloop.gateway.settings import settings_of
 from leanloop.gateway.upstream import Upstreams
 from leanloop.store.sql import SqlStore
@@ -66,19 +64,6 @@ class Server:
         return web.json_response(said)
 
 
-@asynccontextmanager
-async def listening(server: Server) -> AsyncIterator[str]:
-    """The server's address, while the block runs."""
-    runner = web.ServerRunner(web.Server(server.handle, access_log=None))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
 async def client(url: str) -> str:
     """The loop: nothing in it knows of leanloop but the address."""
     messages: list[Any] = [{"role": "user", "content": "Read the three files."}]
@@ -112,7 +97,7 @@ async def main() -> list[Any]:
     with tempfile.TemporaryDirectory() as name:
         store = SqlStore(Path(name) / "store.sqlite")
         settings = settings_of(LEVERS, "here")
-        async with listening(server) as upstream:
+        async with listening(web.Server(server.handle)) as upstream:
             meter = Meter(store.call_log("claude"), Path(name), Prices({}))
             access = Access((), "127.0.0.1")
             gateway = Gateway(settings, Upstreams(upstream), meter, access)

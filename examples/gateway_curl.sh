@@ -4,7 +4,8 @@
 set -e
 PORT=${PORT:-8899}
 STORE=${STORE:-.leanloop/curl.sqlite}
-leanloop gateway --upstream embedded:qwen2.5-coder-0.5b --port "$PORT" --store "$STORE" &
+UPSTREAM=${UPSTREAM:-embedded:qwen2.5-coder-0.5b}
+leanloop gateway --upstream "$UPSTREAM" --port "$PORT" --store "$STORE" &
 GATEWAY=$!
 trap 'kill $GATEWAY; wait $GATEWAY' EXIT
 until curl -sf "http://127.0.0.1:$PORT/leanloop/health" >/dev/null; do sleep 0.3; done

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from examples import claude_client
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.run import Status
 from leanloop.core.task import Split
+from leanloop.levers.memory.keep_observations import MASK
 from leanloop.models.builtin import ModelSpec
 from leanloop.search.spec import read_study
 from leanloop.search.study import Silent, Study
@@ -57,6 +62,45 @@ async def test_mini_swe_agent_unchanged(tmp_path: Path) -> None:
     assert result.baseline.id in {m.id for m in (*result.frontier, *result.others)} | {
         d.id for d in result.dropped
     }
+
+
+async def test_a_client_that_thinks(capsys: pytest.CaptureFixture[str]) -> None:
+    last = await claude_client.main()
+    results = [b["content"] for m in last[2::2] for b in m["content"]]
+    assert results == [MASK, MASK, "what file-2 holds, which is long"]
+    thoughts = [m["content"][0] for m in last[1::2]]
+    assert [t["signature"] for t in thoughts] == ["s0", "s1", "s2"]
+    assert "I have read all three." in capsys.readouterr().out
+
+
+def test_curl(tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {
+        "PATH": path,
+        "PORT": str(free_port()),
+        "STORE": str(tmp_path / "store.sqlite"),
+        "UPSTREAM": "scripted:tests.gateway.outside:larger",
+    }
+    ran = subprocess.run(
+        ["sh", EXAMPLES / "gateway_curl.sh"],
+        cwd=EXAMPLES.parent,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert '"content":"the larger one"' in ran.stdout
+    assert "event: message_stop" in ran.stdout
+    assert '{"ok":true}' in ran.stdout
+    assert "2 runs: 2 model calls" in ran.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        port: int = made.getsockname()[1]
+    return port
 
 
 async def test_one_run_of_the_baseline_finds_its_way(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gzip
 import json
 import os
 import signal
@@ -214,6 +215,49 @@ async def test_its_own_key_is_not_sent_on(start: Start) -> None:
     await post(running.url + PATH, BODY, **other)
     assert running.upstream.requests[1].headers["authorization"] == "Bearer sk-mine"
     assert "own-key-1" not in str(running.upstream.requests[1].headers)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"origin": "https://somewhere.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"host": "rebound.example:8899"}, 403),
+        ({"origin": "http://localhost:3000"}, 200),
+        ({"host": "localhost:8899"}, 200),
+    ],
+)
+async def test_pages_of_other_sites_are_turned_away(
+    start: Start, headers: dict[str, str], status: int
+) -> None:
+    running: Running = await start(upstream_key="sk-provider")
+    assert (await post(running.url + PATH, BODY, **headers))[0] == status
+    assert len(running.upstream.requests) == (status == 200)
+
+
+async def test_a_session_of_that_name_may_be_somebody_elses(start: Start) -> None:
+    running: Running = await start()
+    named = {"x-leanloop-session": "mine"}
+    seen = []
+    for key in ("one", "two", "one"):
+        _, headers, _ = await post(running.url + PATH, BODY, authorization=f"Bearer {key}", **named)
+        seen.append(headers["x-leanloop-session"])
+    assert seen[0] == seen[2] == "mine"
+    assert seen[1].startswith("mine-")
+
+
+async def test_a_packed_body_is_read_and_goes_as_it_came(start: Start) -> None:
+    running: Running = await start(tools={"schema_trim": "on"})
+    plain = gzip.compress(json.dumps(BODY).encode())
+    tools = [{"type": "function", "function": {"name": "f", "description": "One. Two."}}]
+    edited = gzip.compress(json.dumps({**BODY, "tools": tools}).encode())
+    for raw in (plain, edited):
+        assert (await post(running.url + PATH, raw, **{"content-encoding": "gzip"}))[0] == 200
+    first, second = running.upstream.requests
+    assert (first.raw, first.headers["content-encoding"]) == (plain, "gzip")
+    assert "content-encoding" not in second.headers
+    assert second.body["tools"][0]["function"]["description"] == "One."
+    assert len(await running.records()) == 2
 
 
 # Canary.

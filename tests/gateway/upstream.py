@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +18,7 @@ from leanloop.core.message import AssistantMessage, Response, ToolCall
 from leanloop.core.tokens import Tokens
 from leanloop.gateway.builtin import wire_of
 from leanloop.gateway.model_server import answer_body
+from leanloop.gateway.serving import listening
 
 Saying = AssistantMessage | Callable[[Any], AssistantMessage]
 TOKENS = Tokens(20, 5, 0, 0, 7, 0)
@@ -86,6 +88,7 @@ class Upstream:
         raw = await http.read()
         headers = {k.lower(): v for k, v in http.headers.items()}
         self.requests.append(Sent(http.method, http.path_qs, headers, raw))
+        raw = gzip.decompress(raw) if headers.get("content-encoding") == "gzip" else raw
         try:
             return await self._answer(http, raw)
         except asyncio.CancelledError:
@@ -161,13 +164,8 @@ class Upstream:
 @asynccontextmanager
 async def upstream() -> AsyncIterator[Upstream]:
     made = Upstream()
-    server = web.Server(made.handle, handler_cancellation=True, access_log=None)
-    runner = web.ServerRunner(server, shutdown_timeout=0.1, handle_signals=False)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    server = web.Server(
+        made.handle, handler_cancellation=True, access_log=None, auto_decompress=False
+    )
+    async with listening(server, drain_s=0.1) as made.url:
         yield made
-    finally:
-        await runner.cleanup()

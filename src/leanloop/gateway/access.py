@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 from hashlib import blake2b
+from urllib.parse import urlsplit
 
 from leanloop.core.errors import BadInputError
 
@@ -42,6 +43,13 @@ def digest_of_key(keys: list[str]) -> str:
     return blake2b(keys[-1].encode(), digest_size=8, person=b"leanloop").hexdigest()
 
 
+def _host_of(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
 class Access:
     """Lets through who has one of the gateway's own keys; everybody where it has none.
 
@@ -70,6 +78,28 @@ class Access:
         if not self._keys:
             return True
         return any(hmac.compare_digest(k.encode(), own) for k in keys for own in self._keys)
+
+    def refusal(self, keys: list[str], headers: Mapping[str, str]) -> tuple[int, str] | None:
+        """Why a request may not pass, with the HTTP status; None when it may."""
+        if not self.allows(keys):
+            return 401, "no key of this gateway was given"
+        if not self.is_invited(headers):
+            return 403, "a page of another site may not use this gateway"
+        return None
+
+    def is_invited(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request comes from a program, or from a page of this machine.
+
+        A browser lets any site's page send requests to a loopback address; a gateway that
+        asks for no key must not spend its owner's money for them. A name in ``Host`` that is
+        none of this machine's is how such a page would reach its answers.
+        """
+        if self._keys:
+            return True
+        origin = headers.get("origin", "")
+        if origin and not is_loopback(_host_of(origin)):
+            return False
+        return is_loopback(_host_of(f"http://{headers.get('host', 'localhost')}"))
 
     def is_own(self, keys: list[str]) -> bool:
         """Whether what stands in a provider's place is the gateway's own key."""

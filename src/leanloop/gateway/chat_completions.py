@@ -117,8 +117,13 @@ class ChatCompletions:
     def error(self, status: int, kind: str, text: str) -> Json:
         """The body of an error."""
         del status
-        type_, code = KINDS[kind]
-        return {"error": {"message": text, "type": type_, "param": None, "code": code}}
+        return openai_error(kind, text)
+
+
+def openai_error(kind: str, text: str) -> Json:
+    """The body of an error as both of OpenAI's APIs have it."""
+    type_, code = KINDS[kind]
+    return {"error": {"message": text, "type": type_, "param": None, "code": code}}
 
 
 class ChatJoiner:

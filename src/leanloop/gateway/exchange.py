@@ -60,6 +60,7 @@ class Call:
         http: The request.
         wire: Its API.
         raw: Its body.
+        plain: The same, unpacked.
         peeked: What is seen of the body.
         session: Whose it is.
         matched: What of it is new.
@@ -69,6 +70,7 @@ class Call:
     http: web.BaseRequest
     wire: Wire
     raw: bytes
+    plain: bytes
     peeked: Peeked
     session: Session
     matched: Matched
@@ -104,14 +106,15 @@ class Exchange:
         """Pass the call on, and its answer back, byte for byte."""
         self._model = self.call.peeked.model
         target = self.target(self._model)
-        raw = self.call.raw if target.model is None else _renamed(self.call.raw, target.model)
-        return await self._relay(raw, target)
+        if target.model is None:
+            return await self._relay(self.call.raw, target)
+        return await self._relay(_renamed(self.call.plain, target.model), target)
 
     async def steered(self, steering: Steering) -> web.StreamResponse:
         """Pass the call through its session's levers."""
         call = self.call
         try:
-            body = msgspec.json.decode(call.raw)
+            body = msgspec.json.decode(call.plain)
             read = call.wire.read(body)
         except (LeanloopError, msgspec.DecodeError, RecursionError):
             return await self.relay()  # the endpoint says best what is wrong with it
@@ -162,6 +165,8 @@ class Exchange:
     async def _relay(self, raw: bytes, target: Target) -> web.StreamResponse:
         http = self.call.http
         headers = request_headers(http.headers, target.key)
+        if raw is not self.call.raw:
+            headers.pop("content-encoding", None)
         sending = asyncio.ensure_future(
             self.upstream.send(http.method, http.path_qs, headers, raw, target)
         )
@@ -241,6 +246,7 @@ class Exchange:
         self._change = self._with_tools(self._whole(sent)) if purpose == ACT else NOTHING
         headers = request_headers(call.http.headers, target.key)
         headers["content-type"] = "application/json"
+        headers.pop("content-encoding", None)
         try:
             upstream = await self.upstream.send("POST", call.http.path_qs, headers, raw, target)
             async with upstream:

@@ -17,6 +17,7 @@ from leanloop.gateway.builtin import wire_of
 from leanloop.gateway.chat_completions import REF
 from leanloop.gateway.exchange import STREAM, refused
 from leanloop.gateway.protocol import Wire
+from leanloop.gateway.serving import listening
 from leanloop.models.builtin import ModelSpec, build_model
 from leanloop.models.chat_completions import chat_message
 from leanloop.models.message_blocks import content_blocks
@@ -73,14 +74,8 @@ async def serve_models(models: Mapping[str, Model]) -> AsyncIterator[str]:
         models: Name to model; the first answers calls of any other name.
     """
     server = web.Server(_Answering(models).handle, handler_cancellation=True, access_log=None)
-    runner = web.ServerRunner(server, shutdown_timeout=1, handle_signals=False)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with listening(server) as url:
+        yield url
 
 
 class _Answering:

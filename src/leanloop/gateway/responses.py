@@ -9,7 +9,7 @@ import msgspec
 
 from leanloop.core.errors import BadInputError
 from leanloop.core.message import AssistantMessage, Json, Message, ToolSpec
-from leanloop.gateway.chat_completions import KINDS
+from leanloop.gateway.chat_completions import openai_error
 from leanloop.gateway.event_stream import event_bytes
 from leanloop.gateway.protocol import Peeked, Reply
 from leanloop.models.responses_request import (
@@ -133,8 +133,7 @@ class Responses:
     def error(self, status: int, kind: str, text: str) -> Json:
         """The body of an error."""
         del status
-        type_, code = KINDS[kind]
-        return {"error": {"message": text, "type": type_, "param": None, "code": code}}
+        return openai_error(kind, text)
 
 
 class ResponsesJoiner:

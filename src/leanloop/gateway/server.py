@@ -19,7 +19,7 @@ from leanloop.gateway.exchange import Call, Exchange, refused
 from leanloop.gateway.meter import Recorder
 from leanloop.gateway.own_pages import OWN_PATH, OwnPages
 from leanloop.gateway.protocol import Peeked, Wire
-from leanloop.gateway.session import MOST, Matched, Said, Session, Sessions, new_session_id
+from leanloop.gateway.session import MOST, Matched, Said, Session, Sessions
 from leanloop.gateway.settings import GatewaySettings
 from leanloop.gateway.steering import Steering
 from leanloop.gateway.upstream import (
@@ -29,12 +29,13 @@ from leanloop.gateway.upstream import (
     Upstreams,
     answer_headers,
     request_headers,
+    unpacked,
 )
 from leanloop.levers.builtin import all_levers
 
 LONGEST_LABEL = 200
 MOST_TOLD = 100
-"""Models without a price that are told of; clients may name as many as they like."""
+"""Different things that are told; clients may name as many models as they like."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,10 @@ class Gateway:
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         wire, keys = wire_of(http.method, http.path), given_keys(http.headers)
-        if not self._access.allows(keys):
-            return refused(wire, 401, "access", "no key of this gateway was given")
+        unwelcome = self._access.refusal(keys, http.headers)
+        if unwelcome is not None:
+            status, why = unwelcome
+            return refused(wire, status, "access", why)
         if http.path.startswith(OWN_PATH):
             return await self._pages.handle(http)
         try:
@@ -120,7 +123,11 @@ class Gateway:
     async def _pass(
         self, http: web.BaseRequest, wire: Wire | None, raw: bytes, keys: list[str]
     ) -> web.StreamResponse:
-        peeked = _peeked(wire, raw)
+        packed = http.headers.get("content-encoding", "").lower()
+        plain = unpacked(raw, packed)
+        if raw and not plain and wire is not None:
+            self._tell_once(f"bodies packed as {packed[:20]!r} pass unread and unmetered")
+        peeked = _peeked(wire, plain)
         if wire is None or peeked is None:
             return await self._relay_other(http, wire, raw, keys)
         session, matched = self._session(http, wire, peeked, keys)
@@ -131,7 +138,7 @@ class Gateway:
             prices = self.meter.prices.usd
             session.steering = Steering(wire, session.configuration, self._levers, prices)
         success = self._success(http, session)
-        call = Call(http, wire, raw, peeked, session, matched, success)
+        call = Call(http, wire, raw, plain, peeked, session, matched, success)
         exchange = Exchange(
             call,
             self._upstream,
@@ -196,7 +203,7 @@ class Gateway:
         matched = self.sessions.match(peeked, key, named, Said(wire.messages, peeked.items))
         if matched.session is not None:
             return matched.session, matched
-        session_id = named or new_session_id()
+        session_id = self.sessions.free_id(named, key)
         session = self._remember(session_id, self.choose(session_id, key), key)
         session.task = _label(http, "task")
         return session, matched
@@ -250,16 +257,16 @@ class Gateway:
     def _check_price(self, made: ModelCall) -> None:
         name = made.model_ref
         capped = any(c.unit == "usd" for c in self.settings.caps)
-        if (
-            not capped
-            or name in self._told
-            or len(self._told) > MOST_TOLD
-            or made.tokens.total_tokens is None
-        ):
+        if not capped or made.tokens.total_tokens is None:
             return
         if self.meter.prices.usd(made) is None:
-            self._told.add(name)
-            self._tell(f"the price of {name or 'a model'} is unknown: caps in dollars leave it out")
+            what = name[:LONGEST_LABEL] or "a model"
+            self._tell_once(f"the price of {what} is unknown: caps in dollars leave it out")
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(text)
+            self._tell(text)
 
 
 def _canary(settings: GatewaySettings, meter: Recorder) -> Canary | None:

@@ -20,7 +20,7 @@ DRAIN_S = 60.0
 async def serving(
     gateway: Gateway, host: str = "127.0.0.1", port: int = 0, drain_s: float = DRAIN_S
 ) -> AsyncIterator[str]:
-    """Listen while the block runs; yields the address.
+    """Run a gateway while the block runs; yields its address.
 
     Args:
         gateway: What answers.
@@ -40,19 +40,39 @@ async def serving(
         request_factory=partial(_request, gateway.bounds.body_bytes),
         auto_decompress=False,
     )
+    try:
+        async with listening(server, host, port, drain_s) as url:
+            yield url
+    finally:
+        await gateway.close()
+
+
+@asynccontextmanager
+async def listening(
+    server: web.Server, host: str = "127.0.0.1", port: int = 0, drain_s: float = 1.0
+) -> AsyncIterator[str]:
+    """Listen while the block runs; yields the address.
+
+    Args:
+        server: What answers.
+        host: Where to listen.
+        port: Which port; a free one when 0.
+        drain_s: Seconds that requests under way have to end, once the block has.
+
+    Raises:
+        BadInputError: The port cannot be had.
+    """
     runner = web.ServerRunner(server, shutdown_timeout=drain_s, handle_signals=False)
     await runner.setup()
-    site = web.TCPSite(runner, host, port, backlog=1024)
     try:
         try:
-            await site.start()
+            await web.TCPSite(runner, host, port, backlog=1024).start()
         except OSError as error:
             raise BadInputError(f"--port {port}", error.strerror or "cannot be had") from None
-        bound = runner.addresses[0]
-        yield f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
+        name, bound = runner.addresses[0][:2]
+        yield f"http://{f'[{name}]' if ':' in name else name}:{bound}"
     finally:
         await runner.cleanup()
-        await gateway.close()
 
 
 def _request(most: int, *parts: Any) -> web.BaseRequest:  # noqa: ANN401 - aiohttp's own types

@@ -102,6 +102,12 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._recent.values()))
 
+    def free_id(self, named: str, scope: str) -> str:
+        """An id for a new session: its name, unless somebody else's session has that."""
+        if not named:
+            return new_session_id()
+        return f"{named}-{scope}" if named in self._recent else named
+
     def named(self, session_id: str) -> Session | None:
         """The session of that id, if it is remembered."""
         return self._recent.get(session_id)
@@ -118,7 +124,7 @@ class Sessions:
         marks, system = digests(peeked, scope)
         mark = marks[-1] if marks else sha256(scope.encode()).digest()[:MARK_BYTES]
         session = self._recent.get(named) if named else None
-        if session is not None:
+        if session is not None and session.key == scope:
             known = next((i + 1 for i, m in enumerate(marks) if m == session.mark), 0)
             return Matched(session, known, mark, marks, system)
         if named:
