@@ -280,3 +280,26 @@ def test_edits_wait_for_the_cache_unless_told_otherwise() -> None:
     assert settings_of({"tools": {"schema_trim": "on"}}, "f").configuration == Configuration(
         {"tools.schema_trim": "on"}
     )
+
+
+async def test_sessions_that_began_alike_are_told_apart_by_what_the_client_heard(
+    start: Start,
+) -> None:
+    running: Running = await start(memory={"fold": 400})
+    one, two = ChatAgent(running), ChatAgent(running)
+    for name, agent in (("a", one), ("b", two)):
+        running.upstream.say(
+            calls((f"r{name}", "recall", {"handle": "obs-9"})), calls((f"c{name}", "look", {}))
+        )
+        await agent.step()
+    running.upstream.say(text("for a"), text("for b"))
+    await one.step("seen by a")
+    await two.step("seen by b")
+    for place, name in ((4, "a"), (5, "b")):
+        sent = running.upstream.bodies[place]["messages"]
+        called = [c["id"] for m in sent for c in m.get("tool_calls") or ()]
+        assert called == [f"r{name}", f"c{name}"]
+    records = await running.records()
+    assert [
+        len([r for r in records if r.session_id == s]) for s in {r.session_id for r in records}
+    ] == [3, 3]

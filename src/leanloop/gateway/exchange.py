@@ -128,6 +128,8 @@ class Exchange:
                 return await self._relay_edited(body, written, sent)
             answered = await self._ask(call.wire.plain(written), sent, ACT)
             told = await steering.answer(sent, answered)
+            # By what the client has, not by what was said in between, is it known again.
+            call.session.said = call.wire.reply(told).message
         except AnswerError as error:
             return web.Response(status=error.status, headers=error.headers, body=error.body)
         except StoppedError as stop:
