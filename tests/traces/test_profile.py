@@ -181,10 +181,22 @@ def test_reported_cache_reads_are_priced_and_not_modelled():
 def test_an_edit_of_the_history_is_a_break_with_its_price():
     run = run_of([("get_order", "1", LONG)] * 3, tokens=True)
     last = run.calls[2]
-    edited = msgspec.structs.replace(last, kept=1, added=run.calls[0].added[1:])
+    anew = (*run.calls[0].added[1:], *last.added)
+    edited = msgspec.structs.replace(last, kept=1, added=anew)
     p = profile_runs([msgspec.structs.replace(run, calls=(*run.calls[:2], edited))])
     (found,) = p.cache.breaks
     assert (found.why, found.count) == ("history edited", 1)
+    # gpt-4.1: $2 a million uncached, $0.50 cached.
+    assert found.usd == pytest.approx(found.tokens * 1.5e-6)
+    assert found.tokens > 0
+
+
+def test_a_break_whose_model_has_no_price_has_unknown_dollars():
+    run = run_of([("get_order", "1", LONG)] * 3, tokens=True)
+    calls = [msgspec.structs.replace(c, model="nobody-knows-it") for c in run.calls]
+    calls[2] = msgspec.structs.replace(calls[2], kept=1, added=run.calls[0].added[1:])
+    (found,) = profile_runs([msgspec.structs.replace(run, calls=tuple(calls))]).cache.breaks
+    assert (found.count, found.usd) == (1, None)
 
 
 def test_success_is_over_tasks_and_failures_cost_what_they_cost():

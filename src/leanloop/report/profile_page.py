@@ -15,6 +15,7 @@ from leanloop.report.page import Page, Section, as_markup, render
 from leanloop.report.profile_words import (
     GROUP_HEAD,
     KINDS,
+    break_text,
     dollar_rows,
     group_row,
     headline,
@@ -143,7 +144,7 @@ def _cache_rows(p: Profile) -> Iterator[Sequence[str]]:
         calls = f"{c.reporting_calls:,} of {c.calls:,} calls report it"
         yield "Input read from a cache (reported)", f"{100 * c.read_share:.1f}%", calls
     for b in c.breaks:
-        yield f"Prefix broken: {b.why}", f"{b.count:,}", f"{b.tokens:,} read anew (modelled)"
+        yield f"Prefix broken: {b.why}", f"{b.count:,}", break_text(b)
 
 
 def _groups(p: Profile) -> Iterator[Section]:

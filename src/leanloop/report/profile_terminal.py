@@ -9,6 +9,7 @@ from rich.table import Table
 
 from leanloop.report.profile_words import (
     GROUP_HEAD,
+    break_text,
     dollar_rows,
     group_row,
     headline,
@@ -58,8 +59,7 @@ def _more(p: Profile) -> Iterable[str]:
         of = f"{p.cache.reporting_calls:,} of {p.cache.calls:,} calls"
         yield f"Read from prompt caches: {100 * p.cache.read_share:.1f}% of the input of {of}."
     for b in p.cache.breaks:
-        anew = f"{b.tokens:,} tokens read anew (modelled)"
-        yield f"Prefix broken, {b.why}: {b.count:,} times, {anew}."
+        yield f"Prefix broken, {b.why}: {b.count:,} times, {break_text(b)}."
     if p.loops.runs:
         yield f"Runs that went in circles: {p.loops.runs:,}, {p.loops.calls:,} tool calls in them."
     if p.loops.stalled_runs:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from leanloop.core.run import Evidence
 from leanloop.stats.interval import Interval
-from leanloop.traces.profile_result import Dollars, Group, Part, Profile, TokenTotals
+from leanloop.traces.profile_result import Break, Dollars, Group, Part, Profile, TokenTotals
 
 KINDS = {
     "system": "system text",
@@ -175,6 +175,13 @@ def seconds_words(p: Profile) -> str:
     if s.wall is not None:
         known.insert(0, f"{s.wall:,.0f} s in all")
     return ", ".join(known) + "." if known else ""
+
+
+def break_text(found: Break) -> str:
+    """What a kind of break cost."""
+    anew = f"{found.tokens:,} tokens read anew"
+    more = "" if found.usd is None else f", {dollars(found.usd)} more than from the cache"
+    return f"{anew}{more} (modelled)"
 
 
 def dollars(value: float) -> str:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
 
+from leanloop.core.tokens import Tokens
+from leanloop.traces.prices import Priced
 from leanloop.traces.profile_result import Break
 from leanloop.traces.sizes import Sizes
 from leanloop.traces.trace import TraceCall, TraceRun
@@ -14,11 +18,17 @@ TOOLS = "tools changed"
 
 
 class CacheBreaks:
-    """Counts breaks over runs."""
+    """Counts breaks over runs.
 
-    def __init__(self) -> None:
+    Args:
+        priced: The price of a call's model; None where nobody knows it.
+    """
+
+    def __init__(self, priced: Callable[[TraceCall], Priced | None]) -> None:
+        self._priced = priced
         self._count: Counter[str] = Counter()
         self._tokens: Counter[str] = Counter()
+        self._usd: dict[str, Decimal | None] = {}
 
     def add(self, run: TraceRun, sizes: Sizes) -> None:
         """Look at each request beside the one before."""
@@ -36,6 +46,7 @@ class CacheBreaks:
                     anew = kept if why != EDITED else min(lost, added)
                     self._count[why] += 1
                     self._tokens[why] += sizes.tokens(anew)
+                    self._pay(why, call, sizes.tokens(anew))
             for entry in call.added:
                 ends.append(ends[-1] + entry.chars)
             if call.response is not None:
@@ -44,8 +55,27 @@ class CacheBreaks:
 
     def all(self) -> tuple[Break, ...]:
         """By what broke them, the dearest first."""
-        found = [Break(why, n, self._tokens[why]) for why, n in self._count.items()]
+        found = [
+            Break(
+                why, n, self._tokens[why], None if (usd := self._usd[why]) is None else float(usd)
+            )
+            for why, n in self._count.items()
+        ]
         return tuple(sorted(found, key=lambda b: (-b.tokens, b.why)))
+
+    def _pay(self, why: str, call: TraceCall, anew: int) -> None:
+        """Count what reading anew costs more than reading from the cache would have."""
+        extra = _extra_usd(self._priced(call), call, anew)
+        before = self._usd.get(why, Decimal(0))
+        self._usd[why] = None if extra is None or before is None else before + extra
+
+
+def _extra_usd(priced: Priced | None, call: TraceCall, anew: int) -> Decimal | None:
+    if priced is None or priced.rule is None:
+        return None
+    plain = priced.usd(Tokens(anew, 0, 0, 0, 0, 0), call.started_at)
+    read = priced.usd(Tokens(0, anew, 0, 0, 0, 0), call.started_at)
+    return None if plain is None or read is None else plain - read
 
 
 def _why(before: TraceCall, call: TraceCall, *, edited: bool) -> str | None:

@@ -92,7 +92,8 @@ class Profiler:
         self._asked = asked or Asked()
         self._repricing = Repricing(self._asked.prices, shared=self._asked.shared_caches)
         self._composition = Composition()
-        self._breaks = CacheBreaks()
+        prices = self._asked.prices
+        self._breaks = CacheBreaks(lambda call: prices.find(call.model, call.provider))
         self._runs: list[_RunSums] = []
         self._beside: dict[str, Spending] = defaultdict(Spending)
         self._unused = RunUnused()

@@ -183,11 +183,15 @@ class Break(msgspec.Struct, frozen=True):
         why: What changed: ``history edited``, ``model changed`` or ``tools changed``.
         count: How often.
         tokens: Tokens read anew for it, modelled: what had been sent before behind the change.
+        usd: Dollars that this cost more than reading from the cache, modelled: uncached input
+            less cached input at the model's price, as if all of it had been cached. None
+            where a price, or how prompts are cached, is unknown.
     """
 
     why: str
     count: int
     tokens: int
+    usd: float | None = None
 
 
 class Cache(msgspec.Struct, frozen=True):
