@@ -15,7 +15,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from leanloop.cli.options import StoreOption, errors_console, store_place
+from leanloop.cli.options import JsonOption, StoreOption, emit, errors_console, store_place
 from leanloop.cli.studies import tell_fetch
 from leanloop.core.errors import BadInputError
 from leanloop.gateway.access import Access
@@ -73,6 +73,7 @@ def gateway(
     max_body_mb: BodyOption = 64,
     idle_s: IdleOption = 600.0,
     store: StoreOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Pass calls on, metered and capped, with a configuration's levers; all off without one."""
     console = errors_console()
@@ -81,7 +82,7 @@ def gateway(
     place = store_place(store)
     opened = SqlStore(place)
     watchers = tuple(w for w in (metrics(), spans()) if w is not None)
-    asked = _Asked(upstream, _upstream_key(upstream_key_env), host, port)
+    asked = _Asked(upstream, _upstream_key(upstream_key_env), host, port, json)
     bounds = Bounds(max_body_mb * 1024**2, idle_s)
     try:
         opened.open_study(StudyRecord(name, "{}", FINGERPRINT))
@@ -108,6 +109,7 @@ class _Asked(msgspec.Struct, frozen=True):
     key: str | None
     host: str
     port: int
+    json: bool
 
     def __repr__(self) -> str:
         return f"_Asked({self.upstream!r}, {self.host!r}, {self.port!r})"
@@ -136,6 +138,9 @@ async def _serve(
         gateway = made(settings, upstreams)
         url = await stack.enter_async_context(serving(gateway, asked.host, asked.port))
         _introduce(console, url, settings)
+        if asked.json:
+            levers = dict(settings.configuration)
+            emit({"url": url, "levers": levers, "refused": settings.refused})
         await stop.wait()
         console.print(
             f"leanloop: stopping; calls under way have {DRAIN_S:g} s to end", highlight=False

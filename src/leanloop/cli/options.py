@@ -33,6 +33,7 @@ def store_place(given: str | None) -> Path | str:
 def emit(document: Any) -> None:  # noqa: ANN401 - whatever msgspec can encode
     """One JSON document on standard output."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    sys.stdout.flush()
 
 
 def answers_console() -> Console:

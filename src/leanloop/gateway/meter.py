@@ -311,6 +311,7 @@ def went_on(heard: Heard, said: Entry | None) -> None:
     if heard.purpose == ACT:
         heard.session.conversation.went_on(heard.change, said)
         heard.session.said = heard.reply.message
+        heard.session.answered = heard.reply.message is not None
 
 
 def _beyond(cap: Cap) -> str:

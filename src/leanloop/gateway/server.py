@@ -221,6 +221,7 @@ class Gateway:
             configuration = own or self.choose(found.session_id, found.key)
             session = self._remember(found.session_id, configuration, found.key)
             session.task = found.task
+            session.answered = found.trace.response is not None
             self.sessions.mark(session, bytes.fromhex(found.mark))
 
     def choose(self, session_id: str, key: str) -> Configuration:

@@ -49,7 +49,9 @@ class Session:
     tools: int = 0
     """Hash of the tools that it showed last."""
     said: AssistantMessage | None = None
-    """What the model said last, as the client has it; None when nothing came back."""
+    """What the model said last, as the client has it; None when that is not known."""
+    answered: bool = False
+    """Whether its last request got an answer."""
     conversation: Conversation = field(default_factory=Conversation)
     under_way: int = 0
     """Calls that have not ended."""
@@ -142,7 +144,7 @@ class Sessions:
     ) -> Session | None:
         if place + 1 == len(peeked.items):
             newest = found[-LOOKED_AT:]
-            return next((s for s in newest if s.said is None and not s.under_way), None)
+            return next((s for s in newest if not (s.answered or s.under_way)), None)
         if len(found) > 1:
             heard = said(place + 1)
             same = [s for s in found if s.said is not None and _same(s.said, heard)]
