@@ -3,7 +3,8 @@
 ``python -m benchmarks.levers`` runs the back office, made wider where levers need room, under the
 baseline and under each lever alone, and prints a table for each model. Runs are kept in
 ``--store``: a later call makes only what is missing, so it can be stopped at any moment. The
-machine must have nothing else to do. ``--json`` keeps the figures, and ``--page`` writes
+machine must have nothing else to do. ``--json`` keeps the figures, in the place of those of the
+same model and lever that the file has, and ``--page`` writes
 ``docs/levers.md`` from the levers' cards and from ``docs/measured/levers.json``.
 """
 
@@ -278,6 +279,15 @@ def _machine() -> str:
     return next(found, platform.processor() or "an unknown processor")
 
 
+def _others(path: Path, rows: list[Row]) -> list[Row]:
+    """What the file has beside what was measured now."""
+    if not path.is_file():
+        return []
+    now = {(r.model, r.lever) for r in rows}
+    kept = msgspec.json.decode(path.read_bytes(), type=Measured).rows
+    return [r for r in kept if (r.model, r.lever) not in now]
+
+
 def main() -> None:
     """Measure, or write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -301,6 +311,7 @@ def main() -> None:
             print(show(row), flush=True)
     store.close()
     if given.json:
+        rows = [*_others(given.json, rows), *rows]
         cores = len(os.sched_getaffinity(0))
         kept = Measured(
             datetime.now(tz=UTC).date().isoformat(), _machine(), cores, rows, given.note
