@@ -147,7 +147,9 @@ class Exchange:
         except (AnswerError, StoppedError, UnreachableError):
             raise
         except Exception as error:
-            self.troubled(f"a lever failed on a call, which passed as it was: {error!r}")
+            kind = type(error).__name__
+            self.troubled(f"a lever failed on a call ({kind}), which passed as it was")
+            self._timing, self._metered, self._change = Timing(), False, None
             return None
 
     # As it comes.
