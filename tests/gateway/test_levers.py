@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from leanloop.core.configuration import Configuration
+from leanloop.core.message import Request
 from leanloop.gateway.acting import acting
 from leanloop.gateway.chat_completions import ChatJoiner
 from leanloop.gateway.event_stream import EventStream
 from leanloop.gateway.settings import settings_of
 from leanloop.levers.builtin import BUILT_IN
+from leanloop.levers.memory.dedupe import Dedupe
 from tests.gateway.conftest import Running
 from tests.gateway.test_pass_through import post
 from tests.gateway.upstream import Fault, calls, text
@@ -303,3 +305,18 @@ async def test_sessions_that_began_alike_are_told_apart_by_what_the_client_heard
     assert [
         len([r for r in records if r.session_id == s]) for s in {r.session_id for r in records}
     ] == [3, 3]
+
+
+async def test_a_lever_that_fails_does_not_fail_the_call(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(stage: Dedupe, request: Request) -> Request:
+        raise ValueError("what was said")
+
+    monkeypatch.setattr(Dedupe, "on_request", broken)
+    running: Running = await start(memory={"dedupe": "on"})
+    said = await ChatAgent(running).step()
+    assert said["content"] == "I heard: find"
+    assert running.told == ["a lever failed on a call (ValueError), which passed as it was"]
+    (record,) = await running.records()
+    assert len(record.trace.added) == 2

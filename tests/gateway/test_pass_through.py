@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -142,3 +143,19 @@ async def test_keys_are_written_down_nowhere(start: Start, tmp_path: Any) -> Non
     await running.records()
     held = b"".join(p.read_bytes() for p in tmp_path.iterdir())
     assert b"sk-secret" not in held
+
+
+async def test_a_client_that_asks_before_it_sends(start: Start) -> None:
+    """curl does, with a body of more than a megabyte, and waits a second if it is not told."""
+    running: Running = await start()
+    host, port = running.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\nexpect: 100-continue\r\n"
+    writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode())
+    async with asyncio.timeout(5):
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
+    await writer.wait_closed()

@@ -147,7 +147,7 @@ class Exchange:
         except (AnswerError, StoppedError, UnreachableError):
             raise
         except Exception as error:
-            kind = type(error).__name__
+            kind = type(error).__name__  # its text may hold what was said
             self.troubled(f"a lever failed on a call ({kind}), which passed as it was")
             self._timing, self._metered, self._change = Timing(), False, None
             return None

@@ -109,6 +109,7 @@ class Gateway:
         try:
             if (http.content_length or 0) > self.bounds.body_bytes:
                 raise web.HTTPRequestEntityTooLarge(self.bounds.body_bytes, 0)
+            await _let_send(http)
             raw = await http.read()
             return await self._pass(http, wire, raw, keys)
         except web.HTTPRequestEntityTooLarge:
@@ -277,6 +278,13 @@ def _canary(settings: GatewaySettings, meter: Recorder) -> Canary | None:
     for outcome in meter.outcomes():
         canary.tell(outcome.session_id, outcome.configuration_id, outcome.success)
     return canary
+
+
+async def _let_send(http: web.BaseRequest) -> None:
+    """Tell a client that asks first, as curl does with a long body, to send it."""
+    if http.headers.get("expect", "").lower() == "100-continue":
+        await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        http.writer.output_size = 0  # no part of the answer, which has not begun
 
 
 def _peeked(wire: Wire | None, raw: bytes) -> Peeked | None:
