@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from examples import claude_client
 
 from leanloop.core.configuration import Configuration
+from leanloop.core.message import AssistantMessage, Request, ToolCall, ToolMessage
 from leanloop.core.run import Status
 from leanloop.core.task import Split
 from leanloop.levers.memory.keep_observations import MASK
@@ -121,3 +123,28 @@ async def test_one_run_of_the_baseline_finds_its_way(tmp_path: Path) -> None:
         runs = list(store.runs(spec.name))
         store.close()
     assert {(r.status, r.success, r.usage.model_calls) for r in runs} == {(Status.FINISHED, 0.0, 0)}
+
+
+def capitals(request: Request) -> AssistantMessage:
+    """Looks the country up, and says what was found."""
+    last = request.messages[-1]
+    if isinstance(last, ToolMessage):
+        return AssistantMessage(json.loads(last.text)["capital"])
+    name = last.text.removeprefix("What is the capital of ").removesuffix("?")
+    return AssistantMessage("", (ToolCall("c1", "get_country", {"name": name}),))
+
+
+async def test_an_agent_of_ones_own(tmp_path: Path) -> None:
+    spec = read_study(EXAMPLES / "own_agent.toml")
+    model = ModelSpec("scripted", f"{__name__}:capitals", concurrency=4)
+    study = Study(msgspec.structs.replace(spec, models={"small": model}))
+    store = SqlStore(tmp_path / "store.sqlite")
+    try:
+        result = await study.optimize(store)
+    finally:
+        await study.close()
+        runs = list(store.runs(spec.name))
+        store.close()
+    assert {(r.status, r.success, len(r.steps)) for r in runs} == {(Status.FINISHED, 1.0, 2)}
+    assert {r.usage.tool_calls for r in runs} == {1}
+    assert result.configurations > 1
