@@ -63,7 +63,9 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         prices = Prices(settings.models)
         keeping = Keeping(contents, watchers, told.append)
         meter = Meter(log, folder, prices, settings.caps, keeping)
-        upstreams = Upstreams(base or behind.url, upstream_key, settings.models)
+        upstreams = Upstreams(
+            behind.url if base is None else base or None, upstream_key, settings.models
+        )
         access = Access(keys, "127.0.0.1")
         gateway = Gateway(settings, upstreams, meter, access, bounds, told.append)
         url = await own.enter_async_context(serving(gateway, drain_s=5))

@@ -320,3 +320,17 @@ async def test_a_lever_that_fails_does_not_fail_the_call(
     assert running.told == ["a lever failed on a call (ValueError), which passed as it was"]
     (record,) = await running.records()
     assert len(record.trace.added) == 2
+
+
+async def test_a_model_that_does_not_speak_the_api_is_refused(start: Start) -> None:
+    running: Running = await start(
+        base="",
+        model={"choice": "claude"},
+        models={"claude": {"provider": "anthropic", "name": "c"}},
+    )
+    agent = ChatAgent(running)
+    said = await agent.step()
+    assert agent.status == 400
+    assert (
+        "models.claude: is anthropic's, which does not speak this API" in said["error"]["message"]
+    )

@@ -21,7 +21,7 @@ from leanloop.core.errors import BadInputError
 from leanloop.gateway.access import Access
 from leanloop.gateway.meter import Keeping, Meter
 from leanloop.gateway.metrics import metrics
-from leanloop.gateway.model_server import model_server, spec_of
+from leanloop.gateway.model_server import local_models_served, spec_of
 from leanloop.gateway.prices import Prices
 from leanloop.gateway.server import Bounds, Gateway
 from leanloop.gateway.serving import DRAIN_S, serving
@@ -33,6 +33,8 @@ from leanloop.store.protocol import StudyRecord
 from leanloop.store.sql import SqlStore
 
 KEYS = "LEANLOOP_GATEWAY_KEYS"
+UPSTREAM = "upstream"
+"""The name of the model of this machine that ``--upstream`` names."""
 
 UpstreamOption = Annotated[
     str | None,
@@ -126,15 +128,16 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         base = asked.upstream
+        specs, other = dict(settings.models), None
         if base is not None and "://" not in base:
-            spec = spec_of(base, "--upstream")
-            base = await stack.enter_async_context(model_server({"": spec}, tell_fetch(console)))
-            settings = msgspec.structs.replace(
-                settings, models={**settings.models, "upstream": spec}
-            )
+            specs[UPSTREAM] = spec_of(base, "--upstream")
         elif base is not None:
             check_base(base, "--upstream")
-        upstreams = Upstreams(base, asked.key, settings.models)
+        answering = await stack.enter_async_context(local_models_served(specs, tell_fetch(console)))
+        if UPSTREAM in specs and base is not None and "://" not in base:
+            base, other = None, answering[UPSTREAM]
+        settings = msgspec.structs.replace(settings, models=specs)
+        upstreams = Upstreams(base, asked.key, answering, other)
         gateway = made(settings, upstreams)
         url = await stack.enter_async_context(serving(gateway, asked.host, asked.port))
         _introduce(console, url, settings)

@@ -44,6 +44,28 @@ def spec_of(text: str, where: str) -> ModelSpec:
 
 
 @asynccontextmanager
+async def local_models_served(
+    specs: Mapping[str, ModelSpec], progress: Progress | None = None
+) -> AsyncIterator[dict[str, ModelSpec]]:
+    """Serve those of the models that are of this machine; yields all, by where they answer.
+
+    Args:
+        specs: Name to model.
+        progress: Is told how far a download of weights is.
+
+    Raises:
+        BadInputError: A model cannot be had.
+    """
+    local = {n: s for n, s in specs.items() if s.provider in LOCAL}
+    if not local:
+        yield dict(specs)
+        return
+    async with model_server(local, progress) as base:
+        served = {n: ModelSpec("local", n, base_url=base, price=s.price) for n, s in local.items()}
+        yield {**specs, **served}
+
+
+@asynccontextmanager
 async def model_server(
     specs: Mapping[str, ModelSpec], progress: Progress | None = None
 ) -> AsyncIterator[str]:

@@ -21,7 +21,7 @@ from leanloop.core.task import Task
 from leanloop.gateway.access import Access, digest_of_key
 from leanloop.gateway.acting import with_stable_prefix
 from leanloop.gateway.meter import Heard, measured, went_on
-from leanloop.gateway.model_server import LOCAL, model_server
+from leanloop.gateway.model_server import local_models_served
 from leanloop.gateway.prices import Prices
 from leanloop.gateway.programs import AgentRun, Program, ProgramError
 from leanloop.gateway.server import Bounds, Gateway
@@ -191,14 +191,7 @@ class _Place:
         return self
 
     async def _open(self, agent: OutsideAgent) -> None:
-        specs = dict(agent.specs)
-        local = {n: s for n, s in specs.items() if s.provider in LOCAL}
-        if local:
-            base = await self._stack.enter_async_context(model_server(local))
-            served = {
-                n: ModelSpec("openai", n, base_url=base, price=s.price) for n, s in local.items()
-            }
-            specs |= served
+        specs = await self._stack.enter_async_context(local_models_served(agent.specs))
         first = next(iter(specs.values()))
         settings = GatewaySettings(models={**specs, "": first})
         upstreams = Upstreams(None, None, specs, first)

@@ -112,14 +112,20 @@ class Gateway:
             await _let_send(http)
             raw = await http.read()
             return await self._pass(http, wire, raw, keys)
-        except web.HTTPRequestEntityTooLarge:
+        except Exception as error:  # a client must not hang, whatever happens here
+            return refused(wire, *self._refusal_of(error))
+
+    def _refusal_of(self, error: Exception) -> tuple[int, str, str]:
+        """What a client is told: status, kind and text."""
+        if isinstance(error, web.HTTPRequestEntityTooLarge):
             most = self.bounds.body_bytes // 1024**2
-            return refused(wire, 413, "request", f"a body may have {most} MB (--max-body-mb)")
-        except UnreachableError as error:
-            return refused(wire, 502, "upstream", str(error))
-        except Exception as error:  # a client must not hang for a mistake of ours
-            self._tell(f"a call failed here: {type(error).__name__}")
-            return refused(wire, 500, "upstream", f"a mistake here ({type(error).__name__})")
+            return 413, "request", f"a body may have {most} MB (--max-body-mb)"
+        if isinstance(error, UnreachableError):
+            return 502, "upstream", str(error)
+        if isinstance(error, BadInputError):
+            return 400, "request", str(error)
+        self._tell(f"a call failed here: {type(error).__name__}")
+        return 500, "upstream", f"a mistake here ({type(error).__name__})"
 
     async def _pass(
         self, http: web.BaseRequest, wire: Wire | None, raw: bytes, keys: list[str]

@@ -77,6 +77,9 @@ class Upstreams:
             wire: Its API; None for a request that is no call.
             model: As the body names it.
             anthropic: Whether a request that is no call is one of Anthropic's.
+
+        Raises:
+            BadInputError: The model's provider does not speak the API.
         """
         of_messages = wire is not None and wire.name == "messages"
         usual = ANTHROPIC if of_messages or anthropic else OPENAI
@@ -84,9 +87,19 @@ class Upstreams:
         spec = self.models.get(model, self.other)
         if spec is None:
             return Target(base, None, self.key)
+        if spec.base_url is None and self.base is None and wire is not None:
+            _check_speaks(spec, model, of_messages=of_messages)
         if spec.base_url is None and spec.api_key_env is None:
             return Target(base, spec.name, self.key)
         return Target(spec.base_url or usual, spec.name, _key_of(spec) or self.key)
+
+
+def _check_speaks(spec: ModelSpec, model: str, *, of_messages: bool) -> None:
+    if (spec.provider == "anthropic") != of_messages:
+        raise BadInputError(
+            f"models.{model}",
+            f"is {spec.provider}'s, which does not speak this API; calls are not translated",
+        )
 
 
 def _key_of(spec: ModelSpec) -> str | None:
