@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -79,6 +80,8 @@ def gateway(
 ) -> None:
     """Pass calls on, metered and capped, with a configuration's levers; all off without one."""
     console = errors_console()
+    if not re.fullmatch(r"[\w.-]{1,100}", name):
+        raise BadInputError("--name", "takes letters, digits, '.', '-' and '_'")
     settings = GatewaySettings() if config is None else read_settings(config)
     access = Access(_keys(), host)
     place = store_place(store)
