@@ -107,7 +107,9 @@ class Journal:
         try:
             self._keep(batch)
         except Exception as error:
-            self._trouble("store", f"records wait for the store: {error}")
+            # The whole text of a database's error holds the rows that it is about.
+            why = getattr(error, "orig", None) or type(error).__name__
+            self._trouble("store", f"records wait for the store: {why}")
             return False
         self._well("store")
         with self._lock:
