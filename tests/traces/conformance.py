@@ -106,7 +106,7 @@ class ReaderConformance:
 
     TEXT = True
     SECRET = ""
-    MUTATIONS = 60
+    MUTATIONS = 30
 
     @pytest.fixture
     def reader(self) -> Reader:
