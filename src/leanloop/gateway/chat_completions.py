@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
-from leanloop.core.errors import BadInputError
 from leanloop.core.message import AssistantMessage, Json, Message, ToolSpec
 from leanloop.gateway.event_stream import event_bytes
-from leanloop.gateway.protocol import Peeked, Reply, role_of
+from leanloop.gateway.protocol import Peeked, Reply, Talk, look
 from leanloop.models.chat_completions import chat_message, read_message, read_usage
 from leanloop.models.chat_request import ChatRequest, read_request
 
@@ -27,14 +26,7 @@ KINDS = {
 }
 
 
-class _Body(msgspec.Struct):
-    messages: list[msgspec.Raw]
-    model: str = ""
-    stream: bool | None = False
-    tools: msgspec.Raw = msgspec.Raw(b"")
-
-
-_BODY = msgspec.json.Decoder(_Body)
+_BODY = msgspec.json.Decoder(Talk)
 
 
 class ChatCompletions:
@@ -45,11 +37,7 @@ class ChatCompletions:
 
     def peek(self, raw: bytes) -> Peeked:
         """Look at a request's body."""
-        try:
-            body = _BODY.decode(raw)
-            roles = [role_of(m) for m in body.messages]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise BadInputError("body", str(error)) from None
+        body, roles = look(_BODY, raw)
         return Peeked(body.model, bool(body.stream), body.messages, roles, b"", bytes(body.tools))
 
     def messages(self, items: Sequence[msgspec.Raw], head: bytes = b"") -> tuple[Message, ...]:

@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
-from leanloop.core.errors import BadInputError
 from leanloop.core.message import AssistantMessage, Json, Message, ToolSpec
 from leanloop.gateway.event_stream import event_bytes
-from leanloop.gateway.protocol import Peeked, Reply, role_of
+from leanloop.gateway.protocol import Peeked, Reply, Talk, look
 from leanloop.models.message_blocks import content_blocks, read_message, read_usage
 from leanloop.models.messages_request import MessagesRequest, read_request
 
@@ -26,12 +25,8 @@ GROWING = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta"
 """Kind of a delta to the field of its block that grows by it."""
 
 
-class _Body(msgspec.Struct):
-    messages: list[msgspec.Raw]
-    model: str = ""
-    stream: bool | None = False
+class _Body(Talk):
     system: msgspec.Raw = msgspec.Raw(b"")
-    tools: msgspec.Raw = msgspec.Raw(b"")
 
 
 _BODY = msgspec.json.Decoder(_Body)
@@ -45,11 +40,7 @@ class Messages:
 
     def peek(self, raw: bytes) -> Peeked:
         """Look at a request's body."""
-        try:
-            body = _BODY.decode(raw)
-            roles = [role_of(m) for m in body.messages]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise BadInputError("body", str(error)) from None
+        body, roles = look(_BODY, raw)
         head, tools = bytes(body.system), bytes(body.tools)
         marked = b'"cache_control"' in raw
         stream = bool(body.stream)

@@ -171,7 +171,7 @@ class Meter:
         for path in left_behind(folder, self.name):
             self._keep(lines_of(path))
             path.unlink(missing_ok=True)
-        for found in log.sums():
+        for found in log.sums() if self.purse.caps else ():
             self.purse.load(found.scope, found.name, Spent(found.nano_usd / 1e9, found.tokens))
         self._journal = Journal(journal_path(folder, self.name), self._keep, keeping.tell)
 

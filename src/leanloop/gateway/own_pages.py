@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
+from leanloop.gateway.journal import MOST_WAITING
+
 if TYPE_CHECKING:
     from leanloop.gateway.server import Gateway
 
@@ -51,7 +53,7 @@ class OwnPages:
     def _health(self) -> dict[str, object]:
         gateway = self._gateway
         return {
-            "ok": True,
+            "ok": gateway.meter.waiting < MOST_WAITING,
             "gateway": gateway.meter.name,
             "configuration": dict(gateway.settings.configuration),
             "sessions": len(gateway.sessions),

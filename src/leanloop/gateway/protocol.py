@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
+from leanloop.core.errors import BadInputError
 from leanloop.core.message import AssistantMessage, Json, Message, Request, ToolSpec
 from leanloop.core.tokens import Tokens
 
@@ -74,6 +75,31 @@ def role_of(item: msgspec.Raw) -> str:
     """
     found = _ROLE.match(memoryview(item)[:_HEAD_BYTES])
     return _PART.decode(item).role if found is None else found[1].decode()
+
+
+class Talk(msgspec.Struct):
+    """What a body with messages has, in both of the APIs that have them."""
+
+    messages: list[msgspec.Raw]
+    model: str = ""
+    stream: bool | None = False
+    tools: msgspec.Raw = msgspec.Raw(b"")
+
+
+T = TypeVar("T", bound=Talk)
+
+
+def look(decoder: msgspec.json.Decoder[T], raw: bytes) -> tuple[T, list[str]]:
+    """A body with messages, and whose each of them is.
+
+    Raises:
+        BadInputError: The API would not know what it is.
+    """
+    try:
+        body = decoder.decode(raw)
+        return body, [role_of(m) for m in body.messages]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInputError("body", str(error)) from None
 
 
 class WireRequest(Protocol):

@@ -239,8 +239,9 @@ class Gateway:
             key: A digest of the client's key.
         """
         del key
-        own: Configuration = self.settings.configuration
-        return own if self.canary is None else self.canary.choose(session_id)
+        if self.canary is None:
+            return self.settings.configuration
+        return self.canary.choose(session_id)
 
     # What clients say of sessions.
 

@@ -34,12 +34,12 @@ class GatewaySettings(msgspec.Struct, frozen=True):
         canary_configuration: Its levers.
     """
 
-    configuration: Any = Configuration()
+    configuration: Configuration = Configuration()
     refused: dict[str, str] = {}
     models: dict[str, ModelSpec] = {}
     caps: tuple[Cap, ...] = ()
     canary: CanaryPlan | None = None
-    canary_configuration: Any = Configuration()
+    canary_configuration: Configuration = Configuration()
 
 
 def read_settings(path: Path) -> GatewaySettings:

@@ -26,8 +26,6 @@ from leanloop.models.originals import NO_LIMIT, Originals, patched, same_objects
 from leanloop.models.tool_arguments import read_arguments
 
 UNREADABLE = "is not as the Responses API has it; send the body on as it is, without levers"
-RESULTS = "_call_output"
-"""How the types of results end."""
 TEXTS = frozenset({"input_text", "output_text", "text"})
 
 

@@ -57,7 +57,7 @@ CALLS = sa.Table(
     sa.Column("call_id", sa.String, nullable=False, unique=True),
     sa.Column("session_id", sa.String, nullable=False),
     sa.Column("key", sa.String, nullable=False),
-    sa.Column("mark", sa.String, nullable=False, index=True),
+    sa.Column("mark", sa.String, nullable=False),
     sa.Column("day", sa.String, nullable=False),
     sa.Column("nano_usd", sa.BigInteger),
     sa.Column("tokens", sa.BigInteger),
