@@ -272,7 +272,8 @@ def measured() -> Measured | None:
     return msgspec.json.decode(MEASURED.read_bytes(), type=Measured)
 
 
-def _machine() -> str:
+def machine() -> str:
+    """The processor's name."""
     info = Path("/proc/cpuinfo")
     names = info.read_text().splitlines() if info.is_file() else []
     found = (x.partition(":")[2].strip() for x in names if x.startswith("model name"))
@@ -313,9 +314,7 @@ def main() -> None:
     if given.json:
         rows = [*_others(given.json, rows), *rows]
         cores = len(os.sched_getaffinity(0))
-        kept = Measured(
-            datetime.now(tz=UTC).date().isoformat(), _machine(), cores, rows, given.note
-        )
+        kept = Measured(datetime.now(tz=UTC).date().isoformat(), machine(), cores, rows, given.note)
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
 
 

@@ -17,11 +17,13 @@ from tests.levers.conversations import run_context, settings_of
 HOOKS = {
     "request": "on_request",
     "edit": "on_edit",
+    "query": "on_query",
     "response": "on_response",
     "calls": "on_calls",
     "tool call": "on_tool_call",
     "tool result": "on_tool_result",
     "step": "after_step",
+    "end": "on_end",
 }
 JUNK: tuple[object, ...] = (None, [], -1, "", object())
 

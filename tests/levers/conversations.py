@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from leanloop.core.configuration import Configuration, Setting
 from leanloop.core.domain import Choice, IntRange, ModelName
+from leanloop.core.memory import Entry, Kind, Origin
 from leanloop.core.message import (
     AssistantMessage,
     Message,
@@ -24,6 +25,8 @@ from leanloop.core.message import (
 from leanloop.core.task import Example, ExampleStep, Split, Task
 from leanloop.levers.builtin import BUILT_IN
 from leanloop.levers.protocol import Lever, RunContext
+from leanloop.loop.run_memory import RunMemory
+from leanloop.loop.working_memory import WorkingMemory
 from leanloop.models.scripted import ScriptedModel
 
 MODELS = ("small", "large")
@@ -58,6 +61,21 @@ EXAMPLES = (
     Example("What is 1 + 1?", (ExampleStep("add", {"a": 1, "b": 1}, "2"),), "2"),
 )
 TASK = Task("t1", "What is the status of order 7?", Split.SEARCH)
+_PLAN = {
+    "text": "What is the status of order {1}?",
+    "steps": [{"tool": "get_order", "arguments": {"id": "{1}"}}],
+    "filled": ["9"],
+    "answer": "#E1.status",
+}
+_STEP = {"tool": "get_order", "arguments": {"id": "9"}, "result": {"status": "old"}}
+_EXAMPLE = {"prompt": "What is the status of order 9?", "steps": [_STEP], "answer": "old"}
+_FACT = {"tool": "get_order", "arguments": {"id": "7"}, "fields": {"status": "new"}}
+REMEMBERED = (
+    Entry(Kind.PLAN, "p", "get_order", "What is the status of order", _PLAN),
+    Entry(Kind.SKILL, "s", "skill", "status of order", {"template": _PLAN, "example": _EXAMPLE}),
+    Entry(Kind.FACT, "f", "get_order", "get order 7 status new", _FACT),
+)
+"""What earlier tasks left."""
 
 _text = st.text(max_size=60)
 _scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-2, 2) | _text
@@ -88,7 +106,8 @@ def run_context(script: ScriptedModel | None = None) -> RunContext:
         assert purpose in BUILT_IN
         return await model.complete(request)
 
-    return RunContext(TASK, TOOLS, EXAMPLES, MODELS[0], complete, seed=3)
+    memory = RunMemory(WorkingMemory(REMEMBERED), TASK, Origin(), seed=3)
+    return RunContext(TASK, TOOLS, EXAMPLES, MODELS[0], complete, seed=3, memory=memory)
 
 
 @st.composite

@@ -13,7 +13,8 @@ from leanloop.core.errors import BadInputError
 from leanloop.traces.protocol import Wanted
 from leanloop.traces.readers.inspect_eval import READER
 from leanloop.traces.reading import Reading
-from tests.traces.conformance import ReaderConformance
+from leanloop.traces.source import Source
+from tests.traces.conformance import ReaderConformance, check
 
 HERE = Path(__file__).parent / "data"
 
@@ -69,3 +70,16 @@ def test_a_missing_extra_is_one_clear_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "inspect_ai.log", None)
     with pytest.raises(BadInputError, match=r"leanloop\[inspect\]"):
         list(Reading([HERE / "inspect.eval"], Wanted()))
+
+
+def test_an_answer_of_another_role_is_still_the_models(tmp_path):
+    """Found by fuzzing: three bytes of the archive make the model's answer a system message."""
+    damaged = bytearray((HERE / "inspect.eval").read_bytes())
+    for place, byte in ((1144, 0o232), (4189, 0o61), (4215, 0o223)):
+        damaged[place] = byte
+    file = tmp_path / "log.eval"
+    file.write_bytes(damaged)
+    runs = list(READER.read([Source(file)], Wanted()))
+    assert runs
+    for run in runs:
+        check(run)

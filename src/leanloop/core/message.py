@@ -74,6 +74,26 @@ class ToolMessage(msgspec.Struct, frozen=True, tag="tool"):
 Message: TypeAlias = SystemMessage | UserMessage | AssistantMessage | ToolMessage
 
 
+class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a call of a tool must keep to beyond its schema; never shown to the model.
+
+    Attributes:
+        arguments: Argument to the kind of thing that it names, such as ``person``.
+        results: Result field to the kind of thing that its value names.
+        known: Arguments whose value must stand in the task or in an earlier result:
+            what a change of state is about should not be made up.
+        after: Tools of which one must have been called, without an error, before.
+        looks: Kind of thing to a regular expression that names of that kind match whole
+            and names of others do not, such as ``T-[0-9]+`` for a ticket.
+    """
+
+    arguments: dict[str, str] = {}
+    results: dict[str, str] = {}
+    known: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    looks: dict[str, str] = {}
+
+
 class ToolSpec(msgspec.Struct, frozen=True):
     """A tool as it is shown to the model.
 
@@ -84,6 +104,7 @@ class ToolSpec(msgspec.Struct, frozen=True):
         read_only: True when a call changes nothing; None when that is unknown.
         result_fields: Names of the fields of the record, or of each record, that
             the tool returns; empty when it returns something else.
+        contract: What a call must keep to; None when nothing is known of it.
     """
 
     name: str
@@ -91,6 +112,7 @@ class ToolSpec(msgspec.Struct, frozen=True):
     parameters: dict[str, Json]
     read_only: bool | None = None
     result_fields: tuple[str, ...] = ()
+    contract: Contract | None = None
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -106,6 +128,8 @@ class Request(msgspec.Struct, frozen=True):
         seed: For models that sample.
         temperature: Of the sampling; the model's own setting when None.
         effort: How much to reason, in the provider's own words; its default when empty.
+        shared_messages: How many of the first messages every task of the suite begins
+            with; 0 when that is not known. A hint for caches, never sent.
     """
 
     model: str
@@ -116,6 +140,7 @@ class Request(msgspec.Struct, frozen=True):
     seed: int = 0
     temperature: float | None = None
     effort: str = ""
+    shared_messages: int = 0
 
 
 def with_messages(request: Request, messages: Iterable[Message]) -> Request:

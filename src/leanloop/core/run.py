@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from leanloop.core.memory import MemoryChange
 from leanloop.core.task import Split
 from leanloop.core.tokens import Tokens, sum_tokens
 
@@ -139,6 +140,9 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
         reason: Why it ended, when not by an answer.
         family: The task's family.
         cluster: The task's cluster.
+        stream: The stream that the task belongs to; None when it stands alone.
+        position: Where it stands in the stream, from 0; None when it stands alone.
+        memory: What the run changed in what the agent keeps for later tasks.
         recorded: What it cost, where that was recorded elsewhere and there are no
             steps; None for a run that leanloop made.
     """
@@ -155,6 +159,9 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     family: str = ""
     cluster: str | None = None
+    stream: str | None = None
+    position: int | None = None
+    memory: tuple[MemoryChange, ...] = ()
     recorded: RecordedCost | None = None
 
     @property

@@ -26,6 +26,9 @@ class Task(msgspec.Struct, frozen=True):
         family: The kind of task, for break-downs.
         cluster: Tasks that are not independent share a cluster; None when
             the task stands alone.
+        stream: The ordered stream that it belongs to: an agent that lives on meets its
+            tasks one after the other. None when it stands alone.
+        position: Where it stands in the stream, from 0.
     """
 
     task_id: str
@@ -33,6 +36,8 @@ class Task(msgspec.Struct, frozen=True):
     split: Split
     family: str = ""
     cluster: str | None = None
+    stream: str | None = None
+    position: int | None = None
 
 
 class ExampleStep(msgspec.Struct, frozen=True):

@@ -8,16 +8,27 @@ from importlib.metadata import entry_points
 from leanloop.core.errors import BadInputError
 from leanloop.levers.memory import (
     dedupe,
+    facts,
     fold,
     keep_observations,
     keep_turns,
     notes,
+    skills,
     stable_prefix,
     summarise,
     truncate_observation,
+    warm_prefix,
 )
 from leanloop.levers.model import choice, effort, escalate, max_output, route
-from leanloop.levers.planning import dag, delegate, examples, plan_execute, plan_first, samples
+from leanloop.levers.planning import (
+    dag,
+    delegate,
+    examples,
+    plan_cache,
+    plan_execute,
+    plan_first,
+    samples,
+)
 from leanloop.levers.protocol import Lever
 from leanloop.levers.stopping import (
     abort_doomed,
@@ -34,6 +45,7 @@ from leanloop.levers.tools import (
     parallel,
     program,
     projection,
+    protocol,
     result_cache,
     schema_trim,
     shortlist,
@@ -50,8 +62,12 @@ ENTRY_POINT_GROUP = "leanloop.levers"
 # Whether they may is then decided by stable_prefix. The memory levers behind it never change what
 # a message was made into once, as long as those before them are the same, or add to the end; so
 # they cannot break the prefix. A repeated observation refers only to a copy that is left. Whole
-# texts are folded before they would be cut. Levers with tools of their own stand behind the cache
-# of results, which a call of a tool that it does not know would empty.
+# texts are folded before they would be cut. What carries over from task to task watches calls and
+# results as they really are: behind every lever that mends a call, before every one that shortens
+# a result. Its notes stand behind the task, found as what precedes the first reply, so they are
+# put there before worked examples are; the prefix is marked when these are in. Levers with tools
+# of their own stand behind the cache of results, which a call of a tool that it does not know
+# would empty.
 BUILT_IN: dict[str, Lever] = {
     lever.card.name: lever
     for lever in (
@@ -66,7 +82,11 @@ BUILT_IN: dict[str, Lever] = {
         keep_observations.LEVER,
         stable_prefix.LEVER,
         dedupe.LEVER,
+        plan_cache.LEVER,
+        facts.LEVER,
+        skills.LEVER,
         examples.LEVER,
+        warm_prefix.LEVER,
         shortlist.LEVER,
         schema_trim.LEVER,
         projection.LEVER,
@@ -77,6 +97,7 @@ BUILT_IN: dict[str, Lever] = {
         program.LEVER,
         parallel.LEVER,
         delegate.LEVER,
+        protocol.LEVER,
         plan_first.LEVER,
         plan_execute.LEVER,
         dag.LEVER,

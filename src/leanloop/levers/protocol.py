@@ -10,8 +10,9 @@ from typing import Protocol
 from leanloop.core.configuration import Setting
 from leanloop.core.domain import Domain
 from leanloop.core.errors import BadInputError
+from leanloop.core.memory import Entry, Kind
 from leanloop.core.message import Request, Response, ToolCall, ToolMessage, ToolSpec
-from leanloop.core.run import ModelCall, Step
+from leanloop.core.run import ModelCall, Status, Step
 from leanloop.core.task import Example, Task
 
 
@@ -24,11 +25,13 @@ class Card:
         summary: What it does, in one sentence.
         domain: The settings it accepts besides ``off``.
         search: The settings that a search tries when the study names none.
-        acts_on: Hooks it uses: request, edit, response, calls, tool call, tool result, step.
+        acts_on: Hooks it uses: request, edit, query, response, calls, tool call, tool
+            result, step, end.
         source: Where the idea comes from, with what its authors report.
         needs: What it asks for beside the hooks: ``model`` when it queries one itself,
             ``tools`` when it makes tool calls itself, ``prices`` when it goes by
-            dollars. A place that cannot give it cannot have the lever.
+            dollars, ``memory`` when it keeps something for later tasks. A place that
+            cannot give it cannot have the lever.
     """
 
     name: str
@@ -123,6 +126,56 @@ class Doom(Protocol):
 
 
 @dataclass(frozen=True)
+class Ended:
+    """How a run ended, for levers that learn from it.
+
+    Args:
+        status: How.
+        success: 0 to 1 by the verifier; None when nobody verified it.
+        answer: The agent's answer; None when it gave none.
+        steps: In order.
+    """
+
+    status: Status
+    success: float | None
+    answer: str | None
+    steps: Sequence[Step]
+
+
+class Memory(Protocol):
+    """What earlier tasks left, as one run sees it.
+
+    What a run puts or forgets is kept once it has ended; it does not see it itself.
+    """
+
+    def find(self, kind: Kind, text: str, k: int) -> Sequence[Entry]:
+        """Up to ``k`` entries whose cue is most like the text, best first.
+
+        An entry that was demoted is not found.
+        """
+
+    def get(self, kind: Kind, key: str) -> Entry | None:
+        """The entry of that kind about that key, demoted or not."""
+
+    def use(self, entry: Entry) -> bool:
+        """Say that the run will have the entry.
+
+        Returns:
+            False when it is withheld from this run, drawn by lot, to learn whether
+            it helps; the lever then goes without it.
+        """
+
+    def put(self, entry: Entry) -> None:
+        """Keep an entry; where it comes from is filled in."""
+
+    def forget(self, entry: Entry, reason: str) -> None:
+        """Let go of an entry that is not true any more."""
+
+    def may_learn(self, ended: Ended) -> bool:
+        """Whether a run that ended so may be learned from: as a rule, if it was solved."""
+
+
+@dataclass(frozen=True)
 class RunContext:
     """What a lever may know of the run that it is part of.
 
@@ -137,6 +190,7 @@ class RunContext:
         price: Dollars of a model call; None when they are unknown.
         max_steps: Steps that no run may pass; None when there is no such limit.
         doom: Knows runs that fail; None while too little is known.
+        memory: What earlier tasks left; None where nothing is carried over.
     """
 
     task: Task
@@ -149,6 +203,7 @@ class RunContext:
     price: Callable[[ModelCall], Decimal | None] = no_price
     max_steps: int | None = None
     doom: Doom | None = None
+    memory: Memory | None = None
 
 
 class Stage:
@@ -172,6 +227,15 @@ class Stage:
         """
         del before
         return after
+
+    async def on_query(self, request: Request) -> Response | None:
+        """Answer in the model's place, so that it is not queried; None to let it be queried.
+
+        Args:
+            request: As it would be sent.
+        """
+        del request
+        return None
 
     async def on_response(self, request: Request, response: Response) -> Response:
         """Change what came back, or ask again."""
@@ -198,6 +262,9 @@ class Stage:
         """Say whether the run goes on."""
         del step
         return GO
+
+    async def on_end(self, ended: Ended) -> None:
+        """Learn from the run, which has ended and been verified."""
 
 
 class Lever(Protocol):

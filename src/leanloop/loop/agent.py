@@ -22,8 +22,9 @@ from leanloop.core.message import (
 )
 from leanloop.core.run import ModelCall, Run, RunKey, Status, Step, ToolUse
 from leanloop.core.task import Task
-from leanloop.levers.protocol import Answer, Doom, Lever, RunContext, Stop, Verdict, no_price
+from leanloop.levers.protocol import Answer, Doom, Ended, Lever, RunContext, Stop, Verdict, no_price
 from leanloop.loop.pipeline import Pipeline, build_pipeline
+from leanloop.loop.run_memory import RunMemory
 from leanloop.models.protocol import Model
 from leanloop.suites.protocol import Environment, Suite
 
@@ -72,15 +73,29 @@ class Agent:
         """As many runs at once as the least of its models takes requests."""
         return min(m.concurrency for m in self.models.values())
 
-    async def run(self, configuration: Configuration, task: Task, seed: int = 0) -> Run:
-        """Run one configuration on one task; errors end up in the run, not here."""
+    async def run(
+        self,
+        configuration: Configuration,
+        task: Task,
+        seed: int = 0,
+        memory: RunMemory | None = None,
+    ) -> Run:
+        """Run one configuration on one task; errors end up in the run, not here.
+
+        Args:
+            configuration: What is on.
+            task: What to do.
+            seed: Of the run.
+            memory: What earlier tasks left; what the run would change in it is in the
+                run. None where nothing is carried over.
+        """
         started_at, start = time.time(), time.perf_counter()
         record = _Record()
         success: float | None = 0.0
         timeout = asyncio.timeout(self.limits.timeout_s)
         try:
             async with timeout:
-                success = await self._attempt(configuration, task, seed, record)
+                success = await self._attempt(configuration, task, seed, record, memory)
         except (SpentError, BadInputError):
             # Money that is spent, or a part that is not installed, says nothing of an agent.
             raise
@@ -106,10 +121,18 @@ class Agent:
             reason=record.reason,
             family=task.family,
             cluster=task.cluster,
+            stream=task.stream,
+            position=task.position,
+            memory=() if memory is None else memory.changes(success),
         )
 
     async def _attempt(
-        self, configuration: Configuration, task: Task, seed: int, record: _Record
+        self,
+        configuration: Configuration,
+        task: Task,
+        seed: int,
+        record: _Record,
+        memory: RunMemory | None,
     ) -> float:
         environment = self.suite.open(task)
         try:
@@ -126,10 +149,14 @@ class Agent:
                 price=self.price,
                 max_steps=self.limits.max_steps,
                 doom=self.doom,
+                memory=memory,
             )
             turn.pipeline = build_pipeline(configuration, context, self.levers)
             await self._loop(turn, task, seed)
-            return environment.verify(record.answer)
+            success = environment.verify(record.answer)
+            steps = (*record.steps, record.open_step())
+            await turn.pipeline.on_end(Ended(record.status, success, record.answer, steps))
+            return success
         finally:
             environment.close()
 
@@ -170,8 +197,10 @@ class _Turn:
     async def take(self, request: Request, history: list[Message]) -> bool:
         """Query, then make the calls; True when the model answered instead."""
         sent = await self.pipeline.on_request(request)
-        response = await self.meter.complete(sent, "act")
-        response = await self.pipeline.on_response(sent, response)
+        response = await self.pipeline.on_query(sent)
+        if response is None:
+            response = await self.meter.complete(sent, "act")
+            response = await self.pipeline.on_response(sent, response)
         message = response.message
         history.append(message)
         self.record.text = message.text
@@ -266,8 +295,12 @@ class _Record:
         self.calls.append(call)
         self.critical_path_s += call.latency_s
 
+    def open_step(self) -> Step:
+        """The step that is under way, as far as it has come."""
+        return Step(tuple(self.calls), tuple(self.uses), self.text)
+
     def close_step(self) -> Step:
-        step = Step(tuple(self.calls), tuple(self.uses), self.text)
+        step = self.open_step()
         if self.calls or self.uses:
             self.steps.append(step)
         self.calls, self.uses, self.text = [], [], ""

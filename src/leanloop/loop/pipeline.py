@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from leanloop.core.configuration import Configuration
 from leanloop.core.message import Request, Response, ToolCall, ToolMessage
 from leanloop.core.run import Step
-from leanloop.levers.protocol import GO, Answer, Lever, RunContext, Stage, Stop, Verdict
+from leanloop.levers.protocol import GO, Answer, Ended, Lever, RunContext, Stage, Stop, Verdict
 
 
 class Pipeline:
@@ -23,11 +23,13 @@ class Pipeline:
         self._names = {id(stage): name for name, stage in stages.items()}
         every = list(stages.values())
         self._down = _overriding(every, "on_request", "on_edit")
+        self._queries = _overriding(every, "on_query")
         self._up = _overriding(every[::-1], "on_response")
         self._groups = _overriding(every, "on_calls")
         self._calls = _overriding(every[::-1], "on_tool_call")
         self._results = _overriding(every, "on_tool_result")
         self._steps = _overriding(every, "after_step")
+        self._ends = _overriding(every, "on_end")
 
     async def on_request(self, request: Request) -> Request:
         """The request as it is sent."""
@@ -35,6 +37,14 @@ class Pipeline:
         for stage in self._down:
             request = stage.on_edit(before, await stage.on_request(request))
         return request
+
+    async def on_query(self, request: Request) -> Response | None:
+        """What the first lever answers in the model's place; None when none does."""
+        for stage in self._queries:
+            response = await stage.on_query(request)
+            if response is not None:
+                return response
+        return None
 
     async def on_response(self, request: Request, response: Response) -> Response:
         """The response as the loop sees it; ``request`` is the one that was sent."""
@@ -73,6 +83,11 @@ class Pipeline:
             elif isinstance(said, Answer) and not isinstance(verdict, Answer | Stop):
                 verdict = said
         return verdict
+
+    async def on_end(self, ended: Ended) -> None:
+        """Let levers learn from a run that has ended."""
+        for stage in self._ends:
+            await stage.on_end(ended)
 
 
 def build_pipeline(

@@ -29,6 +29,7 @@ from leanloop.core.message import (
     ToolSpec,
 )
 from leanloop.core.tokens import Tokens
+from leanloop.models.saved_prefix import SavedPrefixes, state_folder
 
 # Two models of one process share its cores: were both to compute at once, the seconds of each
 # would be charged for the other's work.
@@ -87,6 +88,8 @@ class EmbeddedModel:
         self._options = options
         self._server: xllamacpp.Server | None = None
         self._api_key = secrets.token_hex(16)
+        self._states = state_folder(path, options.context_tokens)
+        self._prefixes = SavedPrefixes(self._states, self._address)
         self._ids = itertools.count(1)
 
     @property
@@ -127,6 +130,9 @@ class EmbeddedModel:
         """
         return f"{self._load().listening_address}/v1", self._api_key
 
+    def _address(self) -> tuple[str, str]:
+        return self._load().listening_address, self._api_key
+
     def _load(self) -> xllamacpp.Server:
         if self._server is None:
             try:
@@ -146,6 +152,9 @@ class EmbeddedModel:
         # A store of older prompts would let a configuration reuse what another one computed for
         # the same task, and look cheaper for having come second.
         parameters.cache_ram_mib = 0
+        self._states.mkdir(parents=True, exist_ok=True, mode=0o700)
+        parameters.slot_save_path = f"{self._states}/"
+        parameters.endpoint_slots = True
         parameters.verbosity = -1
         parameters.api_keys = [self._api_key]
         return parameters
@@ -155,14 +164,32 @@ class EmbeddedModel:
             server = self._load()
             start = time.perf_counter()
             if request.tools:
+                read = self._warm(server, request)
                 reply = server.handle_completions(completion_body(request))
             else:
+                read = 0
+                self._prefixes.forget()
                 reply = server.handle_chat_completions(chat_body(request))
             latency_s = time.perf_counter() - start
         if "error" in reply:
             raise ModelError(f"{self.ref}: {reply['error'].get('message', 'no reason given')}")
         message = self._message(reply, request)
-        return _response(reply, message, latency_s, self.ref)
+        return _response(reply, message, (latency_s, read), self.ref)
+
+    def _warm(self, server: xllamacpp.Server, request: Request) -> int:
+        """Make sure of the prefix that the request marks; tokens that had to be read for it."""
+        if not request.shared_messages:
+            self._prefixes.forget()
+            return 0
+        read = 0
+
+        def evaluate(prompt: str) -> None:
+            nonlocal read
+            body = {"prompt": prompt, "n_predict": 0, "cache_prompt": True}
+            read += int(server.handle_completions(body).get("timings", {}).get("prompt_n", 0))
+
+        self._prefixes.warm(transcript(request, request.shared_messages), evaluate)
+        return read
 
     def _message(self, reply: dict[str, Any], request: Request) -> AssistantMessage:
         choice = reply["choices"][0]
@@ -232,17 +259,22 @@ def _type(schema: dict[str, Json]) -> str:
     return str(schema.get("type", "any"))
 
 
-def transcript(request: Request) -> str:
+def transcript(request: Request, count: int | None = None) -> str:
     """The conversation as plain text, one message a line.
 
     Models of this size follow worked examples in a plain transcript far better
     than the same turns in their chat template (docs/decisions/0004).
+
+    Args:
+        request: The request.
+        count: How many of the first messages; all when None. What that gives is the
+            beginning of the whole.
     """
     lines = []
     after_answer = True
     # The tools stand behind the system texts that the conversation begins with, once.
     before = next((i for i, m in enumerate(request.messages) if not _is_system(m)), 0)
-    for i, message in enumerate(request.messages):
+    for i, message in enumerate(request.messages[:count]):
         if isinstance(message, SystemMessage):
             lines.append(message.text + "\n")
             if i + 1 == before:
@@ -293,12 +325,14 @@ def read_reply(text: str, call_id: str) -> AssistantMessage:
 
 
 def _response(
-    reply: dict[str, Any], message: AssistantMessage, latency_s: float, ref: str
+    reply: dict[str, Any], message: AssistantMessage, took: tuple[float, int], ref: str
 ) -> Response:
+    """The response; ``took`` is the seconds, and the tokens that were read before for a prefix."""
+    latency_s, read = took
     timings = reply["timings"]
     tokens = Tokens(
-        uncached_input_tokens=int(timings["prompt_n"]),
-        cache_read_tokens=int(timings["cache_n"]),
+        uncached_input_tokens=int(timings["prompt_n"]) + read,
+        cache_read_tokens=int(timings["cache_n"]) - min(read, int(timings["cache_n"])),
         cache_write_5m_tokens=0,
         cache_write_1h_tokens=0,
         output_tokens=int(timings["predicted_n"]),

@@ -15,11 +15,14 @@ from leanloop.core.run import Run, RunKey, Status
 from leanloop.core.task import Task
 from leanloop.levers.protocol import Doom
 from leanloop.loop.agent import Agent
+from leanloop.loop.run_memory import LearnFrom
+from leanloop.loop.working_memory import BOUND
 from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
 from leanloop.search.claims import Claims
 from leanloop.search.protocol import Jobs, Observer, PaidRunner, Progress, Runner
 from leanloop.search.purse import Purse, pay_from
+from leanloop.search.streams import Lane, Streams
 from leanloop.store.protocol import Store
 
 Pairs = Sequence[tuple[Configuration, Task]]
@@ -42,11 +45,15 @@ class Terms:
             that configurations that take turns would pay for each other's prompts.
         claim: Whether runs are claimed before they are made, which looking up
             recorded ones does not need.
+        bound: Entries that the memory of an agent on a stream holds at most.
+        learn_from: Which runs an agent on a stream learns from.
     """
 
     max_usd: float | None = None
     warm_up: bool = False
     claim: bool = True
+    bound: int = BOUND
+    learn_from: LearnFrom = "solved"
 
 
 class Ledger:
@@ -78,9 +85,11 @@ class Ledger:
         known = store.runs(study)
         self._known: dict[RunKey, Run] = {r.key: r for r in known if r.status != Status.OUTAGE}
         self._claims = Claims(study, store)
+        self.streams = Streams(terms.bound, terms.learn_from)
         self.purse = Purse(terms.max_usd)
         for run in known:
             self._pay(run)
+            self.streams.add(run)
             for call in run.model_calls:
                 self.purse.add(prices.call_usd(call))
         # Calls of runs that a kill or the cap cut off were paid for as well.
@@ -146,11 +155,12 @@ class Ledger:
         new = [k for k in map(_key, pairs) if k not in self._known and k not in self.runs]
         mine = self._claims.take(new) if self._terms.claim else set(new)
         found: list[Run | None] = [None] * len(pairs)
-        left = iter(enumerate(pairs))
+        left = iter(self._lines(pairs))
 
         async def work() -> None:
-            for at, pair in left:
-                found[at] = await self._one(pair, mine)
+            for line in left:
+                for at in line:
+                    found[at] = await self._one(pairs[at], mine)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -159,6 +169,16 @@ class Ledger:
         except* (SpentError, BadInputError) as stopped:
             raise stopped.exceptions[0] from None
         return [run for run in found if run is not None]
+
+    def _lines(self, pairs: Pairs) -> list[list[int]]:
+        """Places of pairs, those together that have to be made one after the other."""
+        lines: dict[Lane | int, list[int]] = {}
+        for at, (configuration, task) in enumerate(pairs):
+            lane = self.streams.lane(configuration, task)
+            lines.setdefault(at if lane is None else lane, []).append(at)
+        for line in lines.values():
+            line.sort(key=lambda at: pairs[at][1].position or 0)
+        return list(lines.values())
 
     async def _warm_up(self, configuration: Configuration, task: Task) -> None:
         """Take one step that is paid for and not recorded, as an agent in service has before.
@@ -186,7 +206,7 @@ class Ledger:
                 self.purse.learn(self._store.paid(self._study))
         if known is None:
             self.purse.check()
-            known = await self._runner.run(configuration, task)
+            known = await self._run(configuration, task)
             self._pay(known)
             self.purse.refresh()
             self._store.record(self._study, known)
@@ -194,9 +214,20 @@ class Ledger:
             self.replayed += 1
             self._replay_clock(known)
         self._watch_outages(known)
+        self.streams.add(known)
         self.runs[key] = known
         self._observer.run_done(configuration, known, self._progress())
         return known
+
+    async def _run(self, configuration: Configuration, task: Task) -> Run:
+        memory = self.streams.memory(configuration, task)
+        if memory is None:
+            return await self._runner.run(configuration, task)
+        if not isinstance(self._runner, Agent):
+            raise BadInputError(
+                "levers", "what carries over from task to task needs leanloop's own agent, here"
+            )
+        return await self._runner.run(configuration, task, memory=memory)
 
     def _replay_clock(self, run: Run) -> None:
         """Move the clock as the run did when it was made, what went on between runs included."""

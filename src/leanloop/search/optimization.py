@@ -38,6 +38,7 @@ from leanloop.search.result import (
 from leanloop.search.runtable import RunTable
 from leanloop.search.spec import StudySpec
 from leanloop.search.steps import cost_by_step
+from leanloop.search.stream_figures import AlongStream, along_stream
 from leanloop.search.transfer import TransferProposer
 from leanloop.search.universe import Universe
 
@@ -244,7 +245,17 @@ class Optimization:
             p_wrong=standing.wrong,
             p_helps=standing.helps,
             constraints=self.spec.constraints,
+            streams=tuple(self._along_streams(dict.fromkeys([*on, *finalists]))),
         )
+
+    def _along_streams(self, some: Iterable[Configuration]) -> Iterable[AlongStream]:
+        streams = self.ledger.streams
+        tasks = {Split.SEARCH: self.search_tasks, Split.HOLDOUT: self.holdout.tasks}
+        for configuration in some:
+            if streams.carries(configuration) and any(t.stream for t in self.search_tasks):
+                entries = sum(map(len, streams.memories(configuration).values()))
+                pair = self.baseline, configuration
+                yield along_stream((self.table, self.fresh), pair, tasks, entries)
 
     def _member(self, configuration: Configuration, standing: Standing) -> Member:
         ran = bool(self.fresh.count(configuration))

@@ -10,6 +10,7 @@ import msgspec
 from leanloop.core.configuration import Configuration, Setting
 from leanloop.search.constraints import Check
 from leanloop.search.runtable import COLUMNS, RunTable
+from leanloop.search.stream_figures import AlongStream
 from leanloop.stats.comparison import Verdict, judge, paired_difference, paired_ratio, say
 from leanloop.stats.interval import Interval, mean_interval, proportion_interval
 
@@ -153,6 +154,8 @@ class Result(msgspec.Struct, frozen=True):
         p_helps: Probability that something that was tried beats the baseline: no more
             than the margin worse on any objective, and more than it better on one.
         constraints: As the user wrote them.
+        streams: Along the streams, those of the frontier that carry something over
+            from task to task.
     """
 
     study: str
@@ -179,6 +182,7 @@ class Result(msgspec.Struct, frozen=True):
     p_wrong: float | None = None
     p_helps: float | None = None
     constraints: tuple[str, ...] = ()
+    streams: tuple[AlongStream, ...] = ()
 
     def member(self, id_: str) -> Member | None:
         """The baseline, a member of the race or a reference, by its id."""

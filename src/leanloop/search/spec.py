@@ -17,6 +17,7 @@ from leanloop.core.domain import ModelName, check_setting
 from leanloop.core.errors import BadInputError
 from leanloop.gateway.acting import why_not
 from leanloop.levers.builtin import all_levers, find_lever
+from leanloop.levers.planning import plan_cache
 from leanloop.models.builtin import ModelSpec
 from leanloop.pricing.catalogue import ListPrice
 from leanloop.pricing.cost import AXES, PriceBook
@@ -95,6 +96,19 @@ class RunLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_output_tokens: int = 160
 
 
+class MemorySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an agent keeps along a stream of tasks.
+
+    Attributes:
+        bound: Entries at most, inclusive; the least worth are forgotten first.
+        learn_from: ``solved`` (runs that the verifier passed), ``verified`` (that it
+            judged), ``all``, or ``nothing``.
+    """
+
+    bound: int = 1000
+    learn_from: Literal["solved", "verified", "all", "nothing"] = "solved"
+
+
 class SearchPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the search goes about it.
 
@@ -149,6 +163,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         plan: How the search goes about it.
         constraints: What a configuration must keep to, such as
             ``success >= baseline - 0.02`` or ``p95 latency_s <= 20``.
+        memory: What an agent keeps along a stream.
         margin: Success that may be lost before a configuration counts as worse.
         usd_per_hour: Price of this machine, for embedded models.
     """
@@ -167,6 +182,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     budget: Budget = Budget()
     limits: RunLimits = RunLimits()
     plan: SearchPlan = SearchPlan()
+    memory: MemorySpec = MemorySpec()
     constraints: tuple[str, ...] = ()
     margin: float = 0.02
     usd_per_hour: Decimal = DEFAULT_USD_PER_HOUR
@@ -221,6 +237,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         suite = used if self.suite.recorded is None else self.suite
         deciding: list[object] = [suite, self.models, self.limits]
         deciding += [self.agent] if self.agent.is_outside else []
+        deciding += [self.memory] if self.memory != MemorySpec() else []
         parts = msgspec.json.encode(deciding, order="sorted")
         return hashlib.sha256(parts).hexdigest()[:16]
 
@@ -255,7 +272,9 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _model_in(name: str, setting: Setting) -> str | None:
-    """The model that a summary policy names, if it does."""
+    """The model that a summary policy, or who adapts a plan, names, if it does."""
+    if name == plan_cache.NAME:
+        return None if setting in (plan_cache.PLAIN, plan_cache.ON) else str(setting)
     parts = str(setting).split(":")
     return parts[2] if name == "memory.summarise" and len(parts) == 3 else None
 
@@ -331,6 +350,8 @@ def check_study(spec: StudySpec) -> None:
 
 
 def _check_levers(spec: StudySpec) -> None:
+    if spec.memory.bound < 1:
+        raise BadInputError("memory.bound", "takes 1 or more")
     used = [*spec.baseline_configuration(), *spec.space()]
     if not spec.agent.is_outside:
         return

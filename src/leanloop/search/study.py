@@ -31,6 +31,7 @@ from leanloop.search.result import (
 )
 from leanloop.search.runtable import RunTable
 from leanloop.search.spec import StudySpec, check_study, read_study
+from leanloop.search.streams import check_streams
 from leanloop.store.protocol import Store, StudyRecord
 from leanloop.suites.builtin import build_suite
 from leanloop.suites.protocol import Suite
@@ -73,8 +74,17 @@ class Study:
         self.prices = spec.price_book()
         self.recorded = _recorded(spec)
         self.suite: Tasks = self.recorded or suite or _suite(spec)
+        self._check_streams()
         self._models = dict(models) if models is not None else {}
         self._outside: OutsideAgent | None = None
+
+    def _check_streams(self) -> None:
+        if self.recorded is None:
+            spec = self.spec
+            every = [spec.baseline, *spec.references.values()]
+            settings = {n for table in every for n in spec.configuration(table, "levers")}
+            tasks = [t for split in Split for t in self.suite.tasks(split)]
+            check_streams(sorted({*settings, *self.space()}), tasks)
 
     @classmethod
     def from_toml(cls, path: Path) -> Study:
@@ -150,15 +160,28 @@ class Study:
             await model.close()
 
     async def run_one(
-        self, configuration: Configuration, split: Split, store: Store, observer: Observer
+        self,
+        configuration: Configuration,
+        split: Split,
+        store: Store,
+        observer: Observer,
+        first: int | None = None,
     ) -> Member:
-        """Run one configuration on a split; runs that the store has are not made again."""
+        """Run one configuration on a split; runs that the store has are not made again.
+
+        Args:
+            configuration: What is on.
+            split: Whose tasks.
+            store: Where runs are kept.
+            observer: Watches.
+            first: Tasks to take, from the first; all when None.
+        """
         store.open_study(self.record())
         ledger = self._ledger(store, observer)
         table = RunTable(self.prices)
         ledger.phase, ledger.alive = str(split), 1
         async with ledger.open():
-            for run in await ledger.make([(configuration, self.suite.tasks(split))]):
+            for run in await ledger.make([(configuration, self.suite.tasks(split)[:first])]):
                 table.add(run)
         found = figures(table, configuration)
         empty = RunTable(self.prices)
@@ -203,7 +226,13 @@ class Study:
     def _ledger(self, store: Store, observer: Observer, runner: Runner | None = None) -> Ledger:
         spec = self.spec
         embedded = any(m.provider == "embedded" for m in spec.models.values())
-        terms = Terms(spec.budget.max_usd, warm_up=embedded, claim=self.recorded is None)
+        terms = Terms(
+            spec.budget.max_usd,
+            warm_up=embedded,
+            claim=self.recorded is None,
+            bound=spec.memory.bound,
+            learn_from=spec.memory.learn_from,
+        )
         return Ledger(spec.name, runner or self.runner(), self.prices, store, observer, terms)
 
     def price_labels(self) -> dict[str, str]:

@@ -21,6 +21,7 @@ from leanloop.suites.backoffice.families_long import (
 from leanloop.suites.backoffice.history import FIELD
 from leanloop.suites.backoffice.names import EXAMPLE, HOLDOUT, SEARCH, Pool
 from leanloop.suites.backoffice.noise import NOISE_FIELDS, Noise
+from leanloop.suites.backoffice.stream import Plan, StreamTasks
 from leanloop.suites.backoffice.tools import EXTRA_TOOLS, TOOLS, Backoffice
 from leanloop.suites.backoffice.verify import Check
 from leanloop.suites.backoffice.world import USUAL_NUMBERS, World, make_world
@@ -53,6 +54,12 @@ class BackofficeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         noise_characters: About how long a free text in every record is, 0 to 100 000;
             none at 0. The family history is about one line of it.
         one_call: Whether the instructions ask for one tool call at a time.
+        streams: When 1 or more, each split is that many ordered streams, each of one
+            company that asks for the same kinds of thing again and again, in several
+            wordings; the holdout goes on where the search ends. When 0, every task has a
+            company of its own.
+        drift: In streams, how many records of the company change a task, 0 to 1: what
+            was true may not be any more.
     """
 
     seed: int = 0
@@ -63,6 +70,8 @@ class BackofficeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     distractors: int = 4
     noise_characters: int = 0
     one_call: bool = True
+    streams: int = 0
+    drift: float = 0.0
 
 
 class BackofficeSuite:
@@ -127,11 +136,24 @@ class BackofficeSuite:
         return msgspec.structs.replace(tool, result_fields=(*tool.result_fields, FIELD))
 
     def _task(self, split: Split, index: int) -> Task:
+        if self._options.streams:
+            return self._streams.task(split, index)
         draft, _ = self._draft(split, index)
         family = self._families[index % len(self._families)]
         return Task(f"{split}-{index:04}-{family}", draft.wordings[POOLS[split][1]], split, family)
 
+    @cached_property
+    def _streams(self) -> StreamTasks:
+        options = self._options
+        counts = {Split.SEARCH: options.search_tasks, Split.HOLDOUT: options.holdout_tasks}
+        families = {f: EVERY_FAMILY[f] for f in self._families}
+        numbers = max(WORLD_NUMBERS.get(f, USUAL_NUMBERS) for f in families)
+        plan = Plan(options.seed, options.streams, counts, families, numbers, options.drift)
+        return StreamTasks(plan)
+
     def _draft(self, split: Split, index: int) -> tuple[Draft, World]:
+        if self._options.streams:
+            return self._streams.draft(split, index)
         seed = f"{self._options.seed}/{split}/{index}"
         return _draw(self._families[index % len(self._families)], POOLS[split][0], seed, seed)
 
@@ -179,3 +201,13 @@ def _check(options: BackofficeOptions) -> None:
     for name in ("search_tasks", "holdout_tasks"):
         if getattr(options, name) < 1:
             raise BadInputError(f"suite.options.{name}", "a suite needs at least one task")
+    _check_streams(options)
+
+
+def _check_streams(options: BackofficeOptions) -> None:
+    if not 0 <= options.drift <= 1:
+        raise BadInputError("suite.options.drift", "takes 0 to 1")
+    if not 0 <= options.streams <= min(options.search_tasks, options.holdout_tasks):
+        raise BadInputError(
+            "suite.options.streams", "takes 0, or as many as each split has tasks at the most"
+        )

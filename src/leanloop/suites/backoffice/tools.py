@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import TypeAlias
 
-from leanloop.core.message import Json, ToolCall, ToolMessage, ToolSpec
+from leanloop.core.message import Contract, Json, ToolCall, ToolMessage, ToolSpec
 from leanloop.suites.backoffice.noise import Noise, with_noise
 from leanloop.suites.backoffice.world import (
     ORDER_STATUSES,
@@ -22,16 +22,38 @@ Verifier: TypeAlias = Callable[[str | None, sqlite3.Connection], float]
 STRING: Json = {"type": "string"}
 
 
+KINDS = {"people": "person", "teams": "team", "orders": "order", "products": "product"}
+KINDS |= {"tickets": "ticket"}
+FIELD_KINDS = {
+    "people": {"name": "person", "team": "team", "manager": "person"},
+    "teams": {"name": "team", "lead": "person"},
+    "orders": {"order_id": "order", "product": "product", "customer": "customer"},
+    "products": {"name": "product"},
+    "tickets": {"ticket_id": "ticket", "assignee": "person", "team": "team"},
+}
+"""Table to its fields that name a thing, and what kind of thing."""
+ARGUMENT_KINDS = {"order_id": "order", "ticket_id": "ticket", "assignee": "person"}
+ARGUMENT_KINDS |= {"team": "team", "product": "product", "customer": "customer"}
+LOOKS = {"order": "O-[0-9]+", "ticket": "T-[0-9]+"}
+
+
 def _spec(
     name: str, description: str, parameters: dict[str, Json], table: str | None = None
 ) -> ToolSpec:
     schema = {"type": "object", "properties": parameters, "required": list(parameters)}
-    return ToolSpec(name, description, schema, table is not None, TABLES[table] if table else ())
+    kinds = {a: ARGUMENT_KINDS.get(a, KINDS.get(table or "people", "")) for a in parameters}
+    kinds = {a: k for a, k in kinds.items() if a != "status"}
+    if table is None:
+        contract = Contract(kinds, known=tuple(kinds), looks=LOOKS)
+        return ToolSpec(name, description, schema, read_only=False, contract=contract)
+    contract = Contract(kinds, FIELD_KINDS[table], looks=LOOKS)
+    return ToolSpec(name, description, schema, True, TABLES[table], contract)
 
 
 def _keys(name: str, description: str, given: str, key: str) -> ToolSpec:
     schema = {"type": "object", "properties": {given: STRING}, "required": [given]}
-    return ToolSpec(name, description, schema, read_only=True, result_fields=(key,))
+    contract = Contract({given: ARGUMENT_KINDS[given]}, {key: ARGUMENT_KINDS[key]}, looks=LOOKS)
+    return ToolSpec(name, description, schema, True, (key,), contract)
 
 
 TOOLS: dict[str, ToolSpec] = {

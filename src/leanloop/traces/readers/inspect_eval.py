@@ -127,7 +127,7 @@ class _Sample:
     def _model(self, event: Any) -> None:  # noqa: ANN401
         request = [self._entry(m) for m in event.input]
         message = event.output.message if event.output.choices else None
-        response = None if message is None else self._entry(message)
+        response = None if message is None else self._answer(message)
         cached = event.cache == "read"
         counts = exclusive(NO_TOKENS) if cached else _counts(event)
         role = text(event.role)
@@ -146,6 +146,13 @@ class _Sample:
                 error="the call failed" if event.error else "",
             )
         )
+
+    def _answer(self, message: Any) -> Entry:  # noqa: ANN401
+        """What a model said, whatever role a damaged log gives it."""
+        made, others = _message(message)
+        if not isinstance(made, AssistantMessage):
+            made = AssistantMessage(made.text)
+        return self._thread.entry(made, others)
 
     def _tool(self, event: Any) -> None:  # noqa: ANN401
         took, start = event.working_time, _seconds(event.timestamp)

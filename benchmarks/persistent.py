@@ -1,0 +1,334 @@
+"""What carries over from one task to the next is worth: each lever along a stream of tasks.
+
+``python -m benchmarks.persistent`` runs a stream of the back office with recurring intents, under
+the baseline and under each lever that carries something over, alone and together: first the search
+split, cold, learning as it goes; then the holdout, which goes on in the same company, with what the
+search left and learning nothing. It prints, for each model, success and what a solved task costs,
+beside the baseline on the same tasks, and after how many tasks what was spent on learning was
+saved. Runs are kept in ``--store``: a later call makes only what is missing, so it can be stopped
+at any moment. The machine must have nothing else to do. ``--json`` keeps the figures, in the place
+of those of the same model and row, and ``--page`` writes ``docs/measured/persistent.md`` from
+``docs/measured/persistent.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from benchmarks.levers import machine
+from leanloop.core.configuration import Configuration, Setting
+from leanloop.core.run import Run
+from leanloop.core.task import Split
+from leanloop.models.builtin import ModelSpec
+from leanloop.pricing.cost import PriceBook
+from leanloop.search.spec import RunLimits, StudySpec, SuiteSpec
+from leanloop.search.study import Silent, Study
+from leanloop.stats.budget import CostOfPass, costs_of_pass
+from leanloop.stats.comparison import paired_difference
+from leanloop.stats.interval import Interval, proportion_interval
+from leanloop.stats.per_solved import PaidBack, paid_back, per_solved_ratio
+from leanloop.stats.resampling import Floats, sample_of
+from leanloop.store.sql import SqlStore
+
+MODELS = {
+    "small": ModelSpec("embedded", "qwen2.5-coder-0.5b", context_tokens=16384),
+    "large": ModelSpec("embedded", "qwen2.5-coder-1.5b", context_tokens=16384),
+}
+FAMILIES = ("two_hops", "three_hops", "update", "lookup", "count", "compare", "total")
+"""Intents; the first comes up most often, the n-th 1/n as often."""
+OPTIONS = {
+    "seed": 31,
+    "search_tasks": 140,
+    "holdout_tasks": 60,
+    "streams": 1,
+    "noise_fields": 2,
+    "drift": 0.05,
+    "families": FAMILIES,
+}
+BASELINE: dict[str, Setting] = {"planning.examples": 4}
+ROWS: dict[str, dict[str, Setting]] = {
+    "none": {},
+    "plan_cache": {"planning.plan_cache": "plain"},
+    "plan_cache, adapted": {"planning.plan_cache": "small", "memory.warm_prefix": "on"},
+    "protocol": {"tools.protocol": "on"},
+    "skills": {"memory.skills": "open:1"},
+    "facts": {"memory.facts": 4},
+    "warm_prefix": {"memory.warm_prefix": "on"},
+    "together": {
+        "planning.plan_cache": "small",
+        "memory.warm_prefix": "on",
+        "tools.protocol": "on",
+    },
+}
+PART = 20
+"""Tasks after which another row has its turn."""
+AXES = ("latency_s", "tokens", "usd")
+HERE = Path(__file__).parents[1] / "docs" / "measured"
+
+
+class Side(msgspec.Struct):
+    """A row on one split, beside the baseline on the same tasks."""
+
+    split: str
+    n: int
+    success: Interval
+    against: Interval
+    per_solved: dict[str, CostOfPass]
+    ratio: dict[str, Interval]
+
+
+class Row(msgspec.Struct):
+    """A row of the table.
+
+    Attributes:
+        model: Who acts.
+        name: What is on beside the baseline.
+        settings: The levers.
+        sides: Search, cold; holdout, warm.
+        repeated: The tasks of the search whose intent the row had solved before, beside
+            the baseline on the same tasks.
+        paid_back: When the search's own head start was saved, by axis.
+        reached: Success by quarters of the search.
+    """
+
+    model: str
+    name: str
+    settings: dict[str, Setting]
+    sides: list[Side]
+    repeated: Side | None
+    paid_back: dict[str, PaidBack]
+    reached: list[Interval]
+
+
+class Measured(msgspec.Struct):
+    """What was measured, on what, and when."""
+
+    day: str
+    machine: str
+    cores: int
+    rows: list[Row]
+    note: str = ""
+
+
+def study_of(model: str) -> Study:
+    """The study whose runs are kept, with that model acting."""
+    first = {model: MODELS[model]}
+    return Study(
+        StudySpec(
+            name=f"persistent-{model}",
+            models=first | MODELS,
+            suite=SuiteSpec("backoffice", OPTIONS),
+            limits=RunLimits(max_steps=10),
+        )
+    )
+
+
+def configuration_of(name: str) -> Configuration:
+    """The baseline with a row's levers."""
+    return Configuration({**BASELINE, **ROWS[name]})
+
+
+def measure(model: str, store: SqlStore, names: Sequence[str], most: int) -> Iterator[Row]:
+    """Run what is missing, every row a part of the stream in turn; then the rows.
+
+    However soon it is stopped, all rows have about as many tasks.
+    """
+    study, every = study_of(model), list(dict.fromkeys(("none", *names)))
+    for split in Split:
+        count = min(most, len(study.suite.tasks(split)))
+        for first in range(PART, count + PART, PART):
+            for name in every:
+                todo = study.run_one(configuration_of(name), split, store, Silent(), first)
+                asyncio.run(todo)
+    runs = [r for r in store.runs(study.spec.name) if r.success is not None]
+    for name in every:
+        yield row_of(model, name, runs, study.prices)
+
+
+def row_of(model: str, name: str, runs: Sequence[Run], prices: PriceBook) -> Row:
+    """A row from the runs that there are; tasks that one side lacks are left out."""
+    base, own = _by_task(runs, "none"), _by_task(runs, name)
+    both = sorted(base.keys() & own.keys(), key=lambda t: (base[t].split, base[t].position or 0))
+    search = [t for t in both if base[t].split is Split.SEARCH]
+    holdout = [t for t in both if base[t].split is Split.HOLDOUT]
+    seen = _repeated(own, search)
+    pairs = {t: (_values(base[t], prices), _values(own[t], prices)) for t in both}
+    costs = [np.array([pairs[t][i] for t in search]).reshape(len(search), -1) for i in (0, 1)]
+    return Row(
+        model,
+        name,
+        dict(ROWS[name]),
+        [
+            _side(str(split), [pairs[t] for t in some])
+            for split, some in ((Split.SEARCH, search), (Split.HOLDOUT, holdout))
+            if some
+        ],
+        _side("repeated", [pairs[t] for t in seen]) if seen else None,
+        {a: paid_back(costs[0][:, i], costs[1][:, i]) for i, a in enumerate(AXES, 1)},
+        [proportion_interval(q[:, 0]) for q in np.array_split(costs[1], 4) if len(q)],
+    )
+
+
+def _by_task(runs: Sequence[Run], name: str) -> dict[str, Run]:
+    wanted = configuration_of(name).id
+    return {r.key.task_id: r for r in runs if r.key.configuration_id == wanted}
+
+
+def _repeated(own: Mapping[str, Run], tasks: Sequence[str]) -> list[str]:
+    """Tasks whose intent was solved earlier in the stream."""
+    solved: set[str] = set()
+    found = []
+    for task in tasks:
+        if own[task].family in solved:
+            found.append(task)
+        if own[task].success == 1:
+            solved.add(own[task].family)
+    return found
+
+
+def _values(run: Run, prices: PriceBook) -> tuple[float, ...]:
+    cost = prices.cost(run)
+    axes = [cost.axis(a) for a in AXES]
+    return (run.success or 0.0, *(np.nan if a is None else a for a in axes))
+
+
+def _side(split: str, pairs: Sequence[tuple[tuple[float, ...], tuple[float, ...]]]) -> Side:
+    base, own = (np.array([p[i] for p in pairs], dtype=float).T for i in (0, 1))
+    sample = sample_of(len(pairs))
+    success: Floats = own[:1]
+    return Side(
+        split,
+        len(pairs),
+        proportion_interval(own[0]),
+        paired_difference(base[0], own[0]),
+        {a: costs_of_pass(success, own[i : i + 1], sample)[0] for i, a in enumerate(AXES, 1)},
+        {a: per_solved_ratio(base[[0, i]], own[[0, i]], sample) for i, a in enumerate(AXES, 1)},
+    )
+
+
+HEAD = (
+    "| | n | success | points | seconds a solved task | × | tokens a solved task | × | $ × |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def show(row: Row) -> str:
+    """The lines of a row."""
+    sides = [*row.sides, *([row.repeated] if row.repeated else [])]
+    lines = [_line(f"{row.name}, {_named(s.split)}", s) for s in sides]
+    return "\n".join(lines)
+
+
+def _named(split: str) -> str:
+    return {"search": "cold", "holdout": "warm", "repeated": "repeated intents"}[split]
+
+
+def _line(name: str, s: Side) -> str:
+    seconds, tokens = (_pass(s.per_solved[a]) for a in ("latency_s", "tokens"))
+    ratios = [_ratio(s.ratio[a]) for a in AXES]
+    cells = (name, s.n, _share(s.success), _points(s.against), seconds, ratios[0], tokens)
+    return "| " + " | ".join(map(str, (*cells, ratios[1], ratios[2]))) + " |"
+
+
+def _share(i: Interval) -> str:
+    return f"{i.mean:.2f} ({i.low:.2f}–{i.high:.2f})" if i.mean is not None else "unknown"
+
+
+def _points(i: Interval) -> str:
+    if i.mean is None or i.low is None or i.high is None:
+        return "unknown"
+    return f"{100 * i.mean:+.0f} ({100 * i.low:+.0f} to {100 * i.high:+.0f})"
+
+
+def _pass(c: CostOfPass) -> str:
+    if c.infinite or c.mean is None:
+        return "none solved" if c.infinite else "unknown"
+    high = "" if c.high is None else f"{c.high:,.0f}"
+    return f"{c.mean:,.0f} ({c.low or 0:,.0f}–{high})"
+
+
+def _ratio(i: Interval) -> str:
+    if i.mean is None:
+        return "unknown"
+    ends = ["…" if x is None else f"{x:.2f}" for x in (i.low, i.high)]
+    return f"{i.mean:.2f} ({ends[0]}–{ends[1]})"
+
+
+def page(measured: Measured) -> str:
+    """The tables, each model's after the other."""
+    named = ", ".join(f"{n} is {m.name}" for n, m in MODELS.items())
+    options = ", ".join(f"{k} {v}" for k, v in OPTIONS.items() if k != "families")
+    lines = [
+        f"Measured on {measured.day}, {measured.cores} core(s) of {measured.machine}: the back "
+        f"office ({options}; {', '.join(FAMILIES)}, the n-th 1/n as often). Baseline: "
+        f"{' '.join(f'`{k}={v}`' for k, v in BASELINE.items())}. Models: {named}. {measured.note} "
+        "Cold is the search split, learning from nothing on; warm the holdout with what that left, "
+        "learning no more; repeated intents are the tasks of the search of a kind that the row had "
+        "solved before. Behind × is the ratio to the baseline on the same tasks; 95% intervals.",
+    ]
+    for model in dict.fromkeys(r.model for r in measured.rows):
+        rows = [r for r in measured.rows if r.model == model]
+        lines += ["", f"### {model} model acts", "", HEAD, *map(show, rows), ""]
+        lines += [f"- {line}" for r in rows if r.name != "none" for line in _paid_lines(r)]
+    return "\n".join(lines) + "\n"
+
+
+def _paid_lines(row: Row) -> Iterator[str]:
+    for axis, back in row.paid_back.items():
+        if axis == "usd":
+            continue
+        what = {"latency_s": "seconds", "tokens": "tokens"}[axis]
+        if back.after is None:
+            yield f"{row.name}: {what} not paid back within {back.n} tasks."
+        else:
+            shown = f"shown after {back.shown_after}" if back.shown_after else "not shown at 95%"
+            yield f"{row.name}: {what} paid back after {back.after} of {back.n} tasks, {shown}."
+
+
+def _others(path: Path, rows: Sequence[Row]) -> list[Row]:
+    if not path.is_file():
+        return []
+    now = {(r.model, r.name) for r in rows}
+    kept = msgspec.json.decode(path.read_bytes(), type=Measured).rows
+    return [r for r in kept if (r.model, r.name) not in now]
+
+
+def main() -> None:
+    """Measure, or write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", type=Path, default=Path(".leanloop/persistent.sqlite"))
+    parser.add_argument("--models", nargs="*", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--rows", nargs="*", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--tasks", type=int, default=1000, help="Of each split, at most.")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--note", default="", help="What else there is to know of the machine.")
+    parser.add_argument("--page", action="store_true")
+    given = parser.parse_args()
+    if given.page:
+        known = msgspec.json.decode((HERE / "persistent.json").read_bytes(), type=Measured)
+        (HERE / "persistent.md").write_text(page(known))
+        return
+    store, rows = SqlStore(given.store), []
+    for model in given.models:
+        print(f"### {model} model acts\n\n{HEAD}", flush=True)
+        for row in measure(model, store, given.rows, given.tasks):
+            rows.append(row)
+            print(show(row), flush=True)
+    store.close()
+    if given.json:
+        rows = [*_others(given.json, rows), *rows]
+        today = datetime.now(tz=UTC).date().isoformat()
+        kept = Measured(today, machine(), len(os.sched_getaffinity(0)), rows, given.note)
+        given.json.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""Levers that carry something over from one task to the next, on a stream of the back office."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from leanloop.core.memory import Entry, Forget, Kind, Put, Used
+from leanloop.core.message import AssistantMessage, Request, ToolCall, UserMessage
+from leanloop.levers.memory.facts import HEADING
+from leanloop.levers.memory.skills import HEADING as SKILLS
+from leanloop.levers.plan_template import Template, fill_by_look
+from leanloop.models.scripted import ScriptedModel
+from tests.levers.oracle import Office
+
+PLAN = {"planning.plan_cache": "plain"}
+
+
+async def test_a_plan_that_solved_a_task_solves_the_next_of_its_kind_without_the_model():
+    office = Office(PLAN)
+    task, *others = office.tasks("three_hops")
+    first = await office.run(task)
+    assert first.success == 1
+    assert [type(c) for c in first.memory] == [Put]
+    (entry,) = office.memory
+    template = msgspec.convert(entry.body, Template)
+    assert [s.tool for s in template.steps] == ["get_ticket", "get_team", "get_person"]
+    assert template.answer == "#E3.phone_extension"
+    same = [t for t in others if fill_by_look(template, t.prompt)]
+    assert same
+    office.oracle.asked = 0
+    runs = [await office.run(t) for t in same]
+    assert [r.success for r in runs] == [1] * len(runs)
+    withheld = [any(isinstance(c, Used) and c.withheld for c in r.memory) for r in runs]
+    assert not all(withheld)
+    for run, without in zip(runs, withheld, strict=True):
+        assert (run.usage.model_calls == 0) == (not without)
+        assert run.usage.tool_calls == 3
+
+
+async def test_a_plan_in_other_words_is_filled_in_by_look_and_kept_under_them_too():
+    office = Office(PLAN)
+    known, seen = set(), 0
+    for task in office.tasks("three_hops", "lookup", "update"):
+        run = await office.run(task)
+        assert run.success == 1
+        new = {c.entry.key for c in run.memory if isinstance(c, Put)}
+        seen += bool(new and not run.usage.model_calls)
+        known |= new
+    assert seen, "no task in other words was solved by a plan"
+
+
+async def test_a_plan_is_adapted_by_the_model_and_taken_only_where_its_words_fill_the_holes():
+    office = Office({"planning.plan_cache": "on"})
+    solved = office.tasks("compare")
+    asked: list[str] = []
+
+    def script(request: Request) -> AssistantMessage:
+        text = request.messages[-1].text if request.messages else ""
+        if text.startswith("Which words of the second task"):
+            asked.append(text)
+            return AssistantMessage(text=json.dumps({"1": "made", "2": "up", "3": "words"}))
+        return office.oracle(request)
+
+    office.agent.models["small"] = ScriptedModel(script, latency_s=0.0)
+    for task in solved:
+        assert (await office.run(task)).success == 1
+    assert asked
+
+
+async def test_a_call_of_a_plan_that_fails_hands_the_run_to_the_model():
+    office = Office(PLAN)
+    task, *_ = office.tasks("lookup")
+    await office.run(task)
+    (entry,) = office.memory
+    template = msgspec.convert(entry.body, Template)
+    broken = msgspec.structs.replace(
+        template, steps=(msgspec.structs.replace(template.steps[0], arguments={"name": "Nobody"}),)
+    )
+    body = msgspec.to_builtins(broken)
+    office.memory.apply([Put(msgspec.structs.replace(entry, body=body))])
+    run = await office.run(task)
+    assert run.steps[0].tool_uses[0].is_error
+    assert run.usage.model_calls > 0
+
+
+async def test_nothing_is_learned_from_a_failed_run_unless_asked():
+    office = Office({**PLAN, "memory.facts": 4, "memory.skills": 2})
+    task = office.tasks("lookup")[0]
+    draft = office.oracle.drafts[task.prompt]
+    office.oracle.drafts[task.prompt] = type(draft)(draft.wordings, draft.steps, "0")
+    run = await office.run(task)
+    assert run.success == 0
+    assert not run.memory
+    assert not len(office.memory)
+    assert (await office.run(task, "verified")).memory
+    assert not (await office.run(task, "nothing")).memory
+
+
+async def test_skills_are_shown_short_and_opened_by_a_call():
+    office = Office({"memory.skills": 2})
+    first, *others = office.tasks("lookup")
+    await office.run(first)
+    (entry,) = office.memory
+    assert entry.kind is Kind.SKILL
+    office.model.requests.clear()
+    opened: list[str] = []
+
+    def script(request: Request) -> AssistantMessage:
+        tools = {t.name for t in request.tools}
+        if "open_skill" in tools and not opened:
+            opened.append("")
+            call = ToolCall("o", "open_skill", {"name": entry.name})
+            return AssistantMessage(tool_calls=(call,))
+        if opened == [""]:
+            opened[0] = request.messages[-1].text
+        messages = tuple(m for m in request.messages if getattr(m, "call_id", "") != "o")
+        return office.oracle(msgspec.structs.replace(request, messages=messages))
+
+    office.agent.models["small"] = model = ScriptedModel(script, latency_s=0.0)
+    for task in others:
+        run = await office.run(task)
+        if opened:
+            break
+    listed = [m.text for m in model.requests[-1].messages if isinstance(m, UserMessage)]
+    assert any(t.startswith(SKILLS) and entry.name in t for t in listed)
+    assert first.prompt in opened[0]
+    assert '"get_person"' in opened[0]
+    assert run.usage.tool_calls == 1, "opening a skill reaches no tool"
+
+
+async def test_an_open_skill_stands_in_front_of_the_task():
+    office = Office({"memory.skills": "open:1", "planning.examples": 2})
+    first, second = office.tasks("lookup")[:2]
+    await office.run(first)
+    await office.run(second)
+    texts = [m.text for m in office.model.requests[-1].messages if isinstance(m, UserMessage)]
+    assert texts.index(first.prompt) == texts.index(second.prompt) - 1
+    assert len(texts) == 4
+
+
+async def test_facts_are_kept_shown_updated_and_forgotten():
+    office = Office({"memory.facts": 4})
+    task = office.tasks("update")[0]
+    await office.run(task)
+    facts = list(office.memory)
+    assert [f.name for f in facts] == [], "what the run itself changed is no fact"
+    task = office.tasks("two_hops")[0]
+    await office.run(task)
+    facts = list(office.memory)
+    assert facts
+    stale = msgspec.structs.replace(
+        facts[0], body={**facts[0].body, "fields": dict.fromkeys(facts[0].body["fields"], "old")}
+    )
+    office.memory.apply([Put(stale)])
+    run = await office.run(task)
+    shown = [m.text for m in office.model.requests[-1].messages if isinstance(m, UserMessage)]
+    assert any(t.startswith(HEADING) and "old" in t for t in shown)
+    assert run.success == 1
+    found = office.memory.get(facts[0].entry_id)
+    assert found is not None
+    assert found.body == facts[0].body, "a verified run that read another value corrects the fact"
+    assert found.version == 3
+
+
+async def test_a_change_of_state_forgets_what_names_the_same_things():
+    office = Office({"memory.facts": 4})
+    task = office.tasks("update")[0]
+    ticket = next(w for w in task.prompt.replace(".", " ").replace(":", " ").split() if "T-" in w)
+    body = {"tool": "get_ticket", "arguments": {"ticket_id": ticket}, "fields": {"assignee": "X"}}
+    entry = Entry(Kind.FACT, "k", "get_ticket", f"get ticket {ticket} assignee X", body)
+    office.memory.apply([Put(entry)])
+    run = await office.run(task)
+    assert any(isinstance(c, Forget) for c in run.memory)
+    assert office.memory.get(entry.entry_id) is None
+
+
+def _short_number(call: ToolCall) -> ToolCall:
+    arguments = {k: v.removeprefix("T-") for k, v in call.arguments.items()}
+    return ToolCall(call.call_id, call.name, arguments)
+
+
+def _record_instead(call: ToolCall) -> ToolCall:
+    """The team is asked for by its ticket."""
+    if call.name == "get_ticket":
+        _TICKETS.append(str(call.arguments["ticket_id"]))
+    if call.name != "get_team":
+        return call
+    return ToolCall(call.call_id, call.name, {"name": _TICKETS[-1]})
+
+
+_TICKETS: list[str] = []
+
+
+@pytest.mark.parametrize(
+    ("family", "slip"),
+    [
+        ("lookup", lambda c: ToolCall(c.call_id, "get_persons", c.arguments)),
+        ("lookup", lambda c: ToolCall(c.call_id, c.name, {"person": c.arguments["name"]})),
+        ("three_hops", _short_number),
+        ("three_hops", _record_instead),
+    ],
+    ids=["name", "argument", "part of a number", "a thing of another kind"],
+)
+async def test_a_protocol_mends_a_call_without_a_turn(family, slip):
+    office = Office({"tools.protocol": "on"})
+    office.oracle.slip = slip
+    task = office.tasks(family)[0]
+    run = await office.run(task)
+    assert run.success == 1
+    steps = len(office.oracle.drafts[task.prompt].steps)
+    assert run.usage.model_calls == steps + 1
+    assert run.usage.tool_calls == steps
+    off = Office({})
+    off.oracle.slip = slip
+    spoilt = await off.run(off.tasks(family)[0])
+    assert any(u.is_error for s in spoilt.steps for u in s.tool_uses)
+
+
+async def test_a_protocol_refuses_what_was_made_up_and_says_what_to_do():
+    office = Office({"tools.protocol": "on"})
+    task = office.tasks("update")[0]
+    made_up = ToolCall("c", "assign_ticket", {"ticket_id": "T-1", "name": "Nobody Known"})
+    office.agent.models["small"] = ScriptedModel(
+        [AssistantMessage(tool_calls=(made_up,)), AssistantMessage(text="done")], latency_s=0.0
+    )
+    run = await office.run(task)
+    use = run.steps[0].tool_uses[0]
+    assert use.is_error
+    assert use.answered_by == "tools.protocol"
+    assert "look the" in use.observation
+
+
+async def test_a_protocol_says_which_tool_leads_to_the_right_kind():
+    office = Office({"tools.protocol": "on"})
+    task = office.tasks("update")[0]
+    wrong = ToolCall("c", "find_tickets", {"assignee": "T-1000"})
+    office.agent.models["small"] = ScriptedModel(
+        [AssistantMessage(tool_calls=(wrong,)), AssistantMessage(text="done")], latency_s=0.0
+    )
+    run = await office.run(task)
+    said = run.steps[0].tool_uses[0].observation
+    assert "takes a person" in said
+    assert "is a ticket" in said
+
+
+async def test_the_shared_prefix_ends_where_tasks_begin_to_differ():
+    office = Office({"memory.warm_prefix": "on", "planning.examples": 2, "memory.skills": "open:1"})
+    tasks = office.tasks("lookup")
+    for task in tasks[:3]:
+        await office.run(task)
+    marked = [r.messages[: r.shared_messages] for r in office.model.requests]
+    assert all(m == marked[0] for m in marked)
+    assert len(marked[0]) > 3
