@@ -21,6 +21,7 @@ COMMANDS = (
     "profile",
     "whatif",
     "gateway",
+    "memory",
     "levers",
     "models",
     "suites",

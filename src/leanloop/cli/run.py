@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from leanloop.cli.optimize import StudyArgument
@@ -23,6 +24,7 @@ from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError
 from leanloop.core.task import Split
 from leanloop.report.terminal import TerminalObserver, describe_member
+from leanloop.search.kept_memory import KeptMemory
 from leanloop.search.result import Member
 from leanloop.search.spec import read_study
 from leanloop.search.study import Study
@@ -32,19 +34,28 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="TOML of lever settings; the baseline if left out.")
 ]
 SplitOption = Annotated[Split, typer.Option("--split", help="Which tasks.")]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option("--memory", help="Carry over what this memory of the store holds, and add to it."),
+]
 
 
 def run(
     study: StudyArgument,
     config: ConfigOption = None,
     split: SplitOption = Split.SEARCH,
+    memory: MemoryOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run one configuration; runs that the store has are not made again."""
     spec = read_study(study)
+    if memory is not None:
+        # What an agent does with another memory is no run of the study itself.
+        spec = msgspec.structs.replace(spec, name=f"{spec.name} with {memory}")
     opened = Study(spec)
-    member = _run(opened, read_configuration(opened, config), split, store_place(store))
+    configuration = read_configuration(opened, config)
+    member = _run(opened, configuration, (split, memory), store_place(store))
     if json:
         emit(member)
     else:
@@ -67,12 +78,20 @@ def read_configuration(study: Study, path: Path | None) -> Configuration:
         raise BadInputError(str(path), f"not TOML: {error}") from error
 
 
-def _run(study: Study, configuration: Configuration, split: Split, place: Path | str) -> Member:
+def _run(
+    study: Study,
+    configuration: Configuration,
+    what: tuple[Split, str | None],
+    place: Path | str,
+) -> Member:
     console, store = errors_console(), SqlStore(place)
+    split, name = what
+    bound = study.spec.memory.bound
+    memory = None if name is None else KeptMemory(store.memory(name), bound)
 
     async def go(observer: TerminalObserver) -> Member:
         try:
-            return await study.run_one(configuration, split, store, observer)
+            return await study.run_one(configuration, split, store, observer, memory=memory)
         finally:
             await study.close()
 

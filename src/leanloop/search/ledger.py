@@ -11,15 +11,17 @@ from functools import partial
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError, SpentError
+from leanloop.core.memory import Origin
 from leanloop.core.run import Run, RunKey, Status
-from leanloop.core.task import Task
+from leanloop.core.task import Split, Task
 from leanloop.levers.protocol import Doom
 from leanloop.loop.agent import Agent
-from leanloop.loop.run_memory import LearnFrom
+from leanloop.loop.run_memory import LearnFrom, RunMemory
 from leanloop.loop.working_memory import BOUND
 from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
 from leanloop.search.claims import Claims
+from leanloop.search.kept_memory import KeptMemory
 from leanloop.search.protocol import Jobs, Observer, PaidRunner, Progress, Runner
 from leanloop.search.purse import Purse, pay_from
 from leanloop.search.streams import Lane, Streams
@@ -85,11 +87,13 @@ class Ledger:
         known = store.runs(study)
         self._known: dict[RunKey, Run] = {r.key: r for r in known if r.status != Status.OUTAGE}
         self._claims = Claims(study, store)
+        self.kept: KeptMemory | None = None
         self.streams = Streams(terms.bound, terms.learn_from)
         self.purse = Purse(terms.max_usd)
         for run in known:
             self._pay(run)
-            self.streams.add(run)
+            if run.split is Split.SEARCH:
+                self.streams.add(run)
             for call in run.model_calls:
                 self.purse.add(prices.call_usd(call))
         # Calls of runs that a kill or the cap cut off were paid for as well.
@@ -214,20 +218,28 @@ class Ledger:
             self.replayed += 1
             self._replay_clock(known)
         self._watch_outages(known)
-        self.streams.add(known)
+        if self.kept is None:
+            self.streams.add(known)
         self.runs[key] = known
         self._observer.run_done(configuration, known, self._progress())
         return known
 
     async def _run(self, configuration: Configuration, task: Task) -> Run:
+        kept = self.kept
         memory = self.streams.memory(configuration, task)
+        if kept is not None and self.streams.carries(configuration):
+            origin = Origin(configuration_id=configuration.id)
+            memory = RunMemory(kept, task, origin, learn_from=self._terms.learn_from)
         if memory is None:
             return await self._runner.run(configuration, task)
         if not isinstance(self._runner, Agent):
             raise BadInputError(
                 "levers", "what carries over from task to task needs leanloop's own agent, here"
             )
-        return await self._runner.run(configuration, task, memory=memory)
+        run = await self._runner.run(configuration, task, memory=memory)
+        if kept is not None:
+            kept.apply(run.memory)
+        return run
 
     def _replay_clock(self, run: Run) -> None:
         """Move the clock as the run did when it was made, what went on between runs included."""

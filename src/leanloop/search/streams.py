@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError
-from leanloop.core.memory import MemoryChange, Origin
+from leanloop.core.memory import MemoryChange, Origin, Put
 from leanloop.core.run import Run, Status
 from leanloop.core.task import Split, Task
 from leanloop.levers.builtin import all_levers
 from leanloop.loop.run_memory import LearnFrom, RunMemory
 from leanloop.loop.working_memory import BOUND, WorkingMemory
+from leanloop.store.protocol import Store
 
 Lane = tuple[str, str]
 """A configuration's id and the name of a stream."""
@@ -105,6 +106,16 @@ class Streams:
         if run.status != Status.OUTAGE:
             lane = self._lane_of((run.key.configuration_id, run.stream))
             lane.changes[run.position] = run.memory
+
+    def keep_in(self, store: Store, study: str, configuration: Configuration) -> None:
+        """Keep what the search of a configuration left, as ``STUDY/CONFIGURATION`` in the store.
+
+        Streams come one after the other. What is there already is what an earlier
+        session of the same study put there.
+        """
+        memory = store.memory(f"{study}/{configuration.id}")
+        for working in self.memories(configuration).values():
+            memory.apply([Put(entry) for entry in working], self._bound)
 
     def memories(self, configuration: Configuration) -> dict[str, WorkingMemory]:
         """What each stream of the search has left, by the stream's name."""

@@ -19,6 +19,7 @@ from leanloop.models.builtin import build_model
 from leanloop.models.pacing import pace_models
 from leanloop.models.protocol import Model
 from leanloop.models.weights import Progress as FetchProgress
+from leanloop.search.kept_memory import KeptMemory
 from leanloop.search.ledger import Ledger, Terms, names_of
 from leanloop.search.optimization import Optimization, Tasks
 from leanloop.search.protocol import Observer, Runner
@@ -166,6 +167,7 @@ class Study:
         store: Store,
         observer: Observer,
         first: int | None = None,
+        memory: KeptMemory | None = None,
     ) -> Member:
         """Run one configuration on a split; runs that the store has are not made again.
 
@@ -175,10 +177,13 @@ class Study:
             store: Where runs are kept.
             observer: Watches.
             first: Tasks to take, from the first; all when None.
+            memory: What is carried over, and where what is learned is kept, instead of
+                what the study's streams have left: every run sees what there is.
         """
         store.open_study(self.record())
         ledger = self._ledger(store, observer)
         table = RunTable(self.prices)
+        ledger.kept = memory
         ledger.phase, ledger.alive = str(split), 1
         async with ledger.open():
             for run in await ledger.make([(configuration, self.suite.tasks(split)[:first])]):
@@ -209,6 +214,8 @@ class Study:
         async with ledger.open():
             earlier = self._earlier(store)
             result = await Optimization(self, ledger, watching, earlier).run()
+        for along in result.streams:
+            ledger.streams.keep_in(store, self.spec.name, Configuration(along.settings))
         store.save_result(self.spec.name, msgspec.json.encode(result))
         return result
 

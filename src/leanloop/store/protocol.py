@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from leanloop.core.memory import MemoryChange
 from leanloop.core.run import Run, RunKey
 from leanloop.store.lease import Lease
 
@@ -122,6 +123,13 @@ class CallLog(Protocol):
         """
 
 
+class EntryLog(Protocol):
+    """Keeps the entries of one memory, for several agents at once."""
+
+    def apply(self, changes: Sequence[MemoryChange], bound: int) -> None:
+        """Keep changes in one transaction; of more than ``bound`` the least worth are let go."""
+
+
 class Store(Protocol):
     """Keeps studies and finished runs. A run that was recorded is never lost nor kept twice.
 
@@ -183,6 +191,9 @@ class Store(Protocol):
 
     def call_log(self, gateway: str) -> CallLog:
         """The calls that passed the gateway of that name."""
+
+    def memory(self, name: str) -> EntryLog:
+        """The memory of that name; empty where there is none."""
 
     def save_result(self, study: str, result_json: bytes) -> None:
         """Keep what a study found, in the place of what it found before."""

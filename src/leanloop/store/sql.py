@@ -17,8 +17,9 @@ from leanloop.core.errors import BadInputError
 from leanloop.core.run import Run, RunKey, Status
 from leanloop.store.calls import SqlCallLog
 from leanloop.store.lease import Lease, is_gone
+from leanloop.store.memory import SqlMemory
 from leanloop.store.protocol import Paid, StudyRecord
-from leanloop.store.tables import LEASES, METADATA, PAYMENTS, RESULTS, RUNS, STUDIES
+from leanloop.store.tables import LEASES, MEMORIES, METADATA, PAYMENTS, RESULTS, RUNS, STUDIES
 
 TRIES = 20
 """Tries to make the tables while another program does."""
@@ -196,6 +197,16 @@ class SqlStore:
     def call_log(self, gateway: str) -> SqlCallLog:
         """The calls that passed the gateway of that name, in the same database."""
         return SqlCallLog(self._engine, self._insert, gateway)
+
+    def memory(self, name: str) -> SqlMemory:
+        """The memory of that name, in the same database; empty where there is none."""
+        return SqlMemory(self._engine, self._insert, name)
+
+    def memories(self) -> Sequence[str]:
+        """Names of all memories, by name."""
+        query = sa.select(MEMORIES.c.name).order_by(MEMORIES.c.name)
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
 
     def close(self) -> None:
         """Release what it holds."""

@@ -72,3 +72,21 @@ OUTCOMES = sa.Table(
     sa.Column("configuration_id", sa.String, nullable=False),
     sa.Column("success", sa.Float, nullable=False),
 )
+MEMORIES = sa.Table(
+    "memories",
+    METADATA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("swept", sa.BigInteger, nullable=False),
+)
+ENTRIES = sa.Table(
+    "entries",
+    METADATA,
+    sa.Column("memory", sa.String, primary_key=True),
+    sa.Column("entry_id", sa.String, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("worth", sa.Float, nullable=False),
+    sa.Column("entry_json", sa.LargeBinary),
+    sa.Index("entries_by_number", "memory", "number"),
+    sa.Index("entries_by_worth", "memory", "worth"),
+)
