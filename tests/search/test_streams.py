@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError
@@ -14,6 +16,9 @@ from leanloop.core.run import Run, RunKey, Status
 from leanloop.core.task import Split
 from leanloop.models.builtin import ModelSpec
 from leanloop.models.scripted import ScriptedModel
+from leanloop.report.html import write_report
+from leanloop.report.terminal import show_result
+from leanloop.search.kept_memory import KeptMemory
 from leanloop.search.spec import Budget, MemorySpec, SearchPlan, StudySpec, SuiteSpec
 from leanloop.search.streams import Streams
 from leanloop.search.study import Silent, Study
@@ -102,6 +107,29 @@ async def test_a_whole_study_over_streams_finds_the_plans(tmp_path):
     assert own.stretches[0].first == 0
     assert sum(s.success.n for s in own.stretches) == found.frontier[0].search.success.n
     assert own.stretches[-1].ratio["tokens"].mean < own.stretches[0].ratio["tokens"].mean
+    page, console = tmp_path / "r.html", Console(file=io.StringIO(), width=160)
+    write_report(found, page)
+    show_result(console, found)
+    for text in (page.read_text(), console.file.getvalue()):
+        assert "spent on learning is saved" in " ".join(text.split())
+        assert "warm" in text
+    store = store_in(tmp_path)
+    assert list(store.memories()) == [f"stream/{PLAN.id}"]
+    assert len(KeptMemory(store.memory(f"stream/{PLAN.id}"), 1000)) > 3
+
+
+async def test_an_agent_in_service_goes_on_from_a_memory_and_adds_to_it(tmp_path):
+    store = store_in(tmp_path)
+    memory = KeptMemory(store.memory("office"), 1000)
+    await study().run_one(PLAN, Split.SEARCH, store, Silent(), 20, memory)
+    learned = len(memory)
+    assert learned
+    other = KeptMemory(store.memory("office"), 1000)
+    assert len(other) == learned
+    await study().run_one(PLAN, Split.HOLDOUT, store, Silent(), None, other)
+    runs = [r for r in store.runs("stream") if r.split is Split.HOLDOUT]
+    assert any(r.usage.model_calls == 0 for r in runs)
+    assert len(other) > learned, "in service every task that is solved teaches"
 
 
 def test_a_lever_that_carries_over_needs_an_order():

@@ -9,9 +9,11 @@ from decimal import Decimal
 import pytest
 
 from leanloop.core.errors import BadInputError
+from leanloop.core.memory import Entry, Forget, Kind, Put, Used
 from leanloop.core.run import ModelCall, Run, RunKey, Status, Step
 from leanloop.core.task import Split
 from leanloop.core.tokens import Tokens
+from leanloop.search.kept_memory import KeptMemory
 from leanloop.store.lease import Lease, is_gone, new_owner
 from leanloop.store.protocol import CallRow, Outcome, Paid, Store, StudyRecord, Sum
 
@@ -29,6 +31,22 @@ def make_call(call_id: str, session: str, nano_usd: int | None) -> CallRow:
 
 class StoreConformance:
     """Subclasses give a fixture ``reopen``: each call opens the same store anew."""
+
+    def test_a_memory_comes_back_and_keeps_to_its_bound(self, reopen: Callable[[], Store]) -> None:
+        store = reopen()
+        entries = [Entry(Kind.FACT, str(i), "n", f"cue {i}", {"i": i}) for i in range(30)]
+        for entry in entries:
+            store.memory("m").apply([Put(entry), Used(entry.entry_id, 0.0)], 4)
+        store.memory("m").apply([Used(entries[-1].entry_id, 1.0)], 4)
+        store.memory("m").apply([Forget(entries[-2].entry_id)], 4)
+        store.close()
+        again = reopen()
+        kept = KeptMemory(again.memory("m"), 4)  # type: ignore[arg-type]
+        assert len(kept) == 3
+        best = kept.get(entries[-1].entry_id)
+        assert best is not None
+        assert (best.trust.used, best.trust.solved) == (2, 1.0)
+        again.close()
 
     def test_a_run_comes_back_as_it_was(self, reopen: Callable[[], Store]) -> None:
         store = reopen()

@@ -15,6 +15,7 @@ CANNOT = {
     "planning.examples": "a client's task has no worked examples of a suite",
     "planning.samples": "an answer of several would be put together from what was streamed",
     "stopping.abort_doomed": "it learns from a study's runs",
+    "memory.warm_prefix": "which part tasks share is known of a suite",
 }
 STABLE = "memory.stable_prefix"
 EDITORS = ("memory.keep_observations", "memory.keep_turns", "memory.summarise")
@@ -25,6 +26,8 @@ def why_not(card: Card) -> str | None:
     """Why a lever cannot act at a gateway; None when it can."""
     if card.name in CANNOT:
         return CANNOT[card.name]
+    if "memory" in card.needs:
+        return "what is carried from task to task is carried by leanloop's own agent"
     if "tools" in card.needs:
         return "it makes tool calls, and the tools are the client's"
     beyond = set(card.acts_on) - HERE

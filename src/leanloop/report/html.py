@@ -23,7 +23,7 @@ from leanloop.report.figures import (
     frontier_figure,
     steps_figure,
 )
-from leanloop.report.terminal import say_optimism
+from leanloop.report.terminal import say_optimism, say_paid_back
 from leanloop.search.result import Figures, Member, Result
 from leanloop.stats.comparison import paired_difference
 from leanloop.stats.interval import Interval
@@ -147,6 +147,7 @@ def render_report(result: Result) -> str:
         plots=[_frontier_plot(rows, split, axis) for axis in AXES],
         lever_plots=_lever_plots(result),
         steps_plot=_steps_plot(result),
+        paid_back=say_paid_back,
     )
 
 

@@ -41,6 +41,7 @@ JUDGED = (
 )
 """Levers whose work on a recorded path is known."""
 NEEDS_TOOLS = frozenset({"tools.shortlist", "tools.schema_trim"})
+CARRIED = "it goes by what earlier tasks taught, which is not recorded"
 WHY_NOT = {
     "model.choice": "another model would act otherwise; --model shows its prices on this path",
     "model.route": "another model would act otherwise; --model shows its prices on this path",
@@ -48,6 +49,11 @@ WHY_NOT = {
     "model.effort": "the model would answer otherwise",
     "model.max_output": "a shorter answer would be another answer",
     "memory.notes": "nobody knows what the agent would have noted",
+    "memory.facts": CARRIED,
+    "memory.skills": CARRIED,
+    "memory.warm_prefix": "it changes what is cached from task to task; see --shared-caches",
+    "planning.plan_cache": CARRIED,
+    "tools.protocol": "nobody knows what contracts the tools would have had",
     "tools.projection": "nobody knows which fields the agent would have asked for",
     "tools.program": "nobody knows which calls the agent would have put into a program",
     "tools.parallel": "the recorded calls were made as they were; it changes seconds only",
