@@ -78,6 +78,13 @@ TRIED: dict[str, tuple[Setting, ...]] = {
 """Each lever's settings to measure; with the small model acting, models are levers too."""
 BESIDE: dict[str, dict[str, Setting]] = {"memory.stable_prefix": {"memory.keep_turns": 4}}
 """What a lever does nothing without."""
+STREAMED = frozenset(
+    {
+        *("memory.facts", "memory.skills", "memory.warm_prefix"),
+        *("planning.plan_cache", "tools.protocol"),
+    }
+)
+"""Levers that are measured by ``benchmarks.persistent``."""
 PAGE = Path(__file__).parents[1] / "docs" / "levers.md"
 MEASURED = PAGE.parent / "measured" / "levers.json"
 
@@ -203,6 +210,8 @@ def _how(measured: Measured) -> list[str]:
 
 
 def _found(name: str, rows: list[Row]) -> list[str]:
+    if name in STREAMED:
+        return ["", "What it gives shows along a stream of tasks: [persistent.md](persistent.md)."]
     if not rows:
         return ["", "Not measured here."]
     lines: list[str] = []

@@ -7,8 +7,8 @@ search left and learning nothing. It prints, for each model, success and what a 
 beside the baseline on the same tasks, and after how many tasks what was spent on learning was
 saved. Runs are kept in ``--store``: a later call makes only what is missing, so it can be stopped
 at any moment. The machine must have nothing else to do. ``--json`` keeps the figures, in the place
-of those of the same model and row, and ``--page`` writes ``docs/measured/persistent.md`` from
-``docs/measured/persistent.json``.
+of those of the same model and row, and ``--page`` puts the tables of
+``docs/measured/persistent.json`` into ``docs/persistent.md``.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ ROWS: dict[str, dict[str, Setting]] = {
     "skills": {"memory.skills": "open:1"},
     "facts": {"memory.facts": 4},
     "warm_prefix": {"memory.warm_prefix": "on"},
+    "larger model": {"model.choice": "large"},
     "together": {
         "planning.plan_cache": "small",
         "memory.warm_prefix": "on",
@@ -71,7 +72,9 @@ ROWS: dict[str, dict[str, Setting]] = {
 PART = 20
 """Tasks after which another row has its turn."""
 AXES = ("latency_s", "tokens", "usd")
-HERE = Path(__file__).parents[1] / "docs" / "measured"
+PAGE = Path(__file__).parents[1] / "docs" / "persistent.md"
+MEASURED = PAGE.parent / "measured" / "persistent.json"
+BEGIN, END = "<!-- measured -->\n", "<!-- end of measured -->\n"
 
 
 class Side(msgspec.Struct):
@@ -281,6 +284,13 @@ def page(measured: Measured) -> str:
     return "\n".join(lines) + "\n"
 
 
+def with_tables(text: str) -> str:
+    """The page of docs with the tables of what was measured in their place."""
+    known = msgspec.json.decode(MEASURED.read_bytes(), type=Measured)
+    before, _, rest = text.partition(BEGIN)
+    return before + BEGIN + page(known) + END + rest.partition(END)[2]
+
+
 def _paid_lines(row: Row) -> Iterator[str]:
     for axis, back in row.paid_back.items():
         if axis == "usd":
@@ -313,8 +323,7 @@ def main() -> None:
     parser.add_argument("--page", action="store_true")
     given = parser.parse_args()
     if given.page:
-        known = msgspec.json.decode((HERE / "persistent.json").read_bytes(), type=Measured)
-        (HERE / "persistent.md").write_text(page(known))
+        PAGE.write_text(with_tables(PAGE.read_text()))
         return
     store, rows = SqlStore(given.store), []
     for model in given.models:

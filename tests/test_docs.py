@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks import persistent
 from benchmarks.levers import PAGE, TRIED, measured, page
 
 from leanloop.core.domain import check_setting
@@ -26,3 +27,8 @@ def test_the_page_of_traces_names_every_reader():
     text = (PAGE.parent / "traces.md").read_text()
     for reader in READERS.values():
         assert f"| `{reader.card.name}` | {reader.card.summary} | {reader.card.source} |" in text
+
+
+def test_the_tables_of_streams_are_those_that_were_measured():
+    text = persistent.PAGE.read_text()
+    assert text == persistent.with_tables(text), "python -m benchmarks.persistent --page"

@@ -78,3 +78,34 @@ async def test_what_is_read_is_within_two_per_cent(model):
             modelled += found.read_tokens
     assert read > 0.5 * said
     assert abs(modelled - read) < 0.02 * said
+
+
+def task(prompt: str, shared: int) -> Request:
+    messages = (SystemMessage("Answer from the records. " * 20), UserMessage(prompt))
+    return Request("m", messages, (TOOL,), max_output_tokens=4, shared_messages=shared)
+
+
+async def test_a_marked_prefix_is_warm_after_another_prompt_and_in_a_new_process(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LEANLOOP_STATES", str(tmp_path))
+    weights = obtain("qwen2.5-coder-0.5b")
+    other = Request("m", (UserMessage("Something else entirely. " * 10),), max_output_tokens=4)
+    reads = []
+    for _ in range(2):
+        model = EmbeddedModel("m", weights, EmbeddedOptions(context_tokens=1024))
+        for prompt in ("Which order is late?", "Who paid by card?"):
+            found = (await model.complete(task(prompt, 1))).tokens
+            reads.append((found.uncached_input_tokens, found.cache_read_tokens))
+            await model.complete(other)
+        cold = (await model.complete(task("Where is order 3?", 0))).tokens
+        await model.close()
+    assert cold.cache_read_tokens is not None
+    assert cold.cache_read_tokens < 20, "without the mark nothing is left of it"
+    whole = sum(reads[0])
+    assert reads[0][1] == 0, "what was read to save it is not called cached"
+    for uncached, cached in reads[1:]:
+        assert uncached < 25
+        assert cached > whole - 40
+    states = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert len(states) == 1

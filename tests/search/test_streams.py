@@ -127,7 +127,8 @@ async def test_an_agent_in_service_goes_on_from_a_memory_and_adds_to_it(tmp_path
     other = KeptMemory(store.memory("office"), 1000)
     assert len(other) == learned
     await study().run_one(PLAN, Split.HOLDOUT, store, Silent(), None, other)
-    runs = [r for r in store.runs("stream") if r.split is Split.HOLDOUT]
+    assert not store.runs("stream"), "what a memory in service did is no run of the study"
+    runs = [r for r in store.runs("stream with office") if r.split is Split.HOLDOUT]
     assert any(r.usage.model_calls == 0 for r in runs)
     assert len(other) > learned, "in service every task that is solved teaches"
 

@@ -7,7 +7,6 @@ import tomllib
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from leanloop.cli.optimize import StudyArgument
@@ -50,9 +49,6 @@ def run(
 ) -> None:
     """Run one configuration; runs that the store has are not made again."""
     spec = read_study(study)
-    if memory is not None:
-        # What an agent does with another memory is no run of the study itself.
-        spec = msgspec.structs.replace(spec, name=f"{spec.name} with {memory}")
     opened = Study(spec)
     configuration = read_configuration(opened, config)
     member = _run(opened, configuration, (split, memory), store_place(store))

@@ -19,6 +19,7 @@ class KeptMemory:
 
     def __init__(self, kept: SqlMemory, bound: int) -> None:
         self._kept, self._bound = kept, bound
+        self.name = kept.name
         self._number = -1
         self._working = WorkingMemory(bound=bound)
         self.refresh()

@@ -178,12 +178,16 @@ class Study:
             observer: Watches.
             first: Tasks to take, from the first; all when None.
             memory: What is carried over, and where what is learned is kept, instead of
-                what the study's streams have left: every run sees what there is.
+                what the study's streams have left: every run sees what there is. The
+                runs are kept as a study of their own, ``NAME with MEMORY``.
         """
-        store.open_study(self.record())
-        ledger = self._ledger(store, observer)
-        table = RunTable(self.prices)
+        record = self.record()
+        if memory is not None:
+            record = msgspec.structs.replace(record, name=f"{record.name} with {memory.name}")
+        store.open_study(record)
+        ledger = self._ledger(store, observer, name=record.name)
         ledger.kept = memory
+        table = RunTable(self.prices)
         ledger.phase, ledger.alive = str(split), 1
         async with ledger.open():
             for run in await ledger.make([(configuration, self.suite.tasks(split)[:first])]):
@@ -230,7 +234,9 @@ class Study:
         result = msgspec.json.decode(raw, type=Result)
         return [Configuration(m.settings) for m in (*result.frontier, *result.others)]
 
-    def _ledger(self, store: Store, observer: Observer, runner: Runner | None = None) -> Ledger:
+    def _ledger(
+        self, store: Store, observer: Observer, runner: Runner | None = None, name: str = ""
+    ) -> Ledger:
         spec = self.spec
         embedded = any(m.provider == "embedded" for m in spec.models.values())
         terms = Terms(
@@ -240,7 +246,8 @@ class Study:
             bound=spec.memory.bound,
             learn_from=spec.memory.learn_from,
         )
-        return Ledger(spec.name, runner or self.runner(), self.prices, store, observer, terms)
+        made_by = runner or self.runner()
+        return Ledger(name or spec.name, made_by, self.prices, store, observer, terms)
 
     def price_labels(self) -> dict[str, str]:
         """The study's name for each model, to what it is and where its price comes from."""
