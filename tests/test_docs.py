@@ -6,7 +6,9 @@ from benchmarks import persistent
 from benchmarks.levers import PAGE, TRIED, measured, page
 
 from leanloop.core.domain import check_setting
+from leanloop.core.task import Split
 from leanloop.levers.builtin import BUILT_IN
+from leanloop.search.study import Study
 from leanloop.traces.builtin import BUILT_IN as READERS
 
 
@@ -32,3 +34,15 @@ def test_the_page_of_traces_names_every_reader():
 def test_the_tables_of_streams_are_those_that_were_measured():
     text = persistent.PAGE.read_text()
     assert text == persistent.with_tables(text), "python -m benchmarks.persistent --page"
+
+
+def test_the_study_of_streams_is_a_study_and_so_is_that_of_its_page(tmp_path):
+    example = (persistent.PAGE.parents[1] / "examples" / "stream.toml").read_text()
+    block = persistent.PAGE.read_text().split("```toml\n")[1].split("```")[0]
+    models = '[models.small]\nprovider = "embedded"\nname = "qwen2.5-coder-0.5b"\n'
+    for text in (example, f'name = "x"\n{block}{models}'):
+        file = tmp_path / "study.toml"
+        file.write_text(text)
+        study = Study.from_toml(file)
+        assert "planning.plan_cache" in study.space()
+        assert study.suite.tasks(Split.SEARCH)[3].position == 3

@@ -88,8 +88,8 @@ def task(prompt: str, shared: int) -> Request:
 async def test_a_marked_prefix_is_warm_after_another_prompt_and_in_a_new_process(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setenv("LEANLOOP_STATES", str(tmp_path))
     weights = obtain("qwen2.5-coder-0.5b")
+    monkeypatch.setenv("LEANLOOP_CACHE", str(tmp_path))
     other = Request("m", (UserMessage("Something else entirely. " * 10),), max_output_tokens=4)
     reads = []
     for _ in range(2):

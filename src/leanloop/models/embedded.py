@@ -152,9 +152,9 @@ class EmbeddedModel:
         # A store of older prompts would let a configuration reuse what another one computed for
         # the same task, and look cheaper for having come second.
         parameters.cache_ram_mib = 0
-        self._states.mkdir(parents=True, exist_ok=True, mode=0o700)
-        parameters.slot_save_path = f"{self._states}/"
-        parameters.endpoint_slots = True
+        if self._prefixes.ready():
+            parameters.slot_save_path = f"{self._states}/"
+            parameters.endpoint_slots = True
         parameters.verbosity = -1
         parameters.api_keys = [self._api_key]
         return parameters
@@ -178,7 +178,7 @@ class EmbeddedModel:
 
     def _warm(self, server: xllamacpp.Server, request: Request) -> int:
         """Make sure of the prefix that the request marks; tokens that had to be read for it."""
-        if not request.shared_messages:
+        if not (request.shared_messages and self._prefixes.ready()):
             self._prefixes.forget()
             return 0
         read = 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import httpx
+
+from leanloop.models.weights import weights_folder
 
 KEPT = 8
 """States of a model that are kept; those not used for longest go first."""
@@ -30,11 +31,9 @@ def state_folder(weights: Path, context_tokens: int) -> Path:
         weights: The GGUF file.
         context_tokens: The longest conversation.
     """
-    root = os.environ.get("LEANLOOP_STATES")
-    folder = Path(root) if root else Path(tempfile.gettempdir()) / f"leanloop-{os.getuid()}"
     stat = weights.stat()
     what = f"{weights.resolve()}/{stat.st_size}/{stat.st_mtime_ns}/{context_tokens}"
-    return folder / hashlib.sha256(what.encode()).hexdigest()[:16]
+    return weights_folder().parent / "states" / hashlib.sha256(what.encode()).hexdigest()[:16]
 
 
 class SavedPrefixes:
@@ -49,6 +48,14 @@ class SavedPrefixes:
         self._folder = folder
         self._address = address
         self._held: str | None = None
+
+    def ready(self) -> bool:
+        """Whether there is a place to keep states; without one nothing is saved."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            return False
+        return True
 
     def forget(self) -> None:
         """Another prompt has been read: nothing is known of what llama.cpp holds."""
