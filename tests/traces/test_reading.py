@@ -124,3 +124,15 @@ def test_a_request_told_as_a_whole_is_what_changed():
     thread.wait(say[1])
     assert thread.tail == (say[1],)
     assert thread.next(None) == (3, (say[1],))
+
+
+@pytest.mark.parametrize("number", ["0e" + "8" * 57, "9" * 5000, "1e999999999", "-" + "7" * 4301])
+@pytest.mark.parametrize("shape", ["{}", '[{{"task_id": {}}}]', '{{"trajectory": [{}]}}'])
+def test_a_number_that_no_number_can_hold_ends_no_reader(tmp_path, number, shape):
+    """Found by fuzzing: a JSON reader raised decimal.InvalidOperation."""
+    file = tmp_path / "log.json"
+    file.write_text(shape.format(number))
+    for reader in builtin.BUILT_IN.values():
+        reader.claims(head_of(Source(file)))
+        if reader.card.name not in {"inspect", "leanloop-store"}:
+            list(reader.read([Source(file)], Wanted()))

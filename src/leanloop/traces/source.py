@@ -140,7 +140,7 @@ class Source:
                 events = ijson.basic_parse(_Counted(stream, self), use_float=True)
                 for which, value in values_at_any(events, paths):
                     yield prefixes[which], value
-            except (ijson.JSONError, UnicodeDecodeError, EOFError, zlib.error):
+            except (ijson.JSONError, ValueError, ArithmeticError, EOFError, zlib.error):
                 self.skip("the document is cut off or damaged")
             except RecursionError:
                 self.skip("the document is nested too deeply")

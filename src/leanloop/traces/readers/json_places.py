@@ -22,7 +22,9 @@ def places_in(data: bytes) -> frozenset[str]:
     found: set[str] = set()
     place: list[str] = []
     try:
-        for event, value in ijson.basic_parse(io.BytesIO(data), multiple_values=True):
+        for event, value in ijson.basic_parse(
+            io.BytesIO(data), multiple_values=True, use_float=True
+        ):
             if event == "map_key":
                 place[-1] = value
                 if len(place) <= DEEPEST:
@@ -31,7 +33,7 @@ def places_in(data: bytes) -> frozenset[str]:
                 place.append("item" if event == "start_array" else "")
             elif event in {"end_map", "end_array"}:
                 place.pop()
-    except (ijson.JSONError, UnicodeDecodeError, IndexError, RecursionError):
+    except (ijson.JSONError, ValueError, ArithmeticError, IndexError, RecursionError):
         pass
     return frozenset(found)
 
