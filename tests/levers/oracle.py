@@ -13,6 +13,7 @@ from leanloop.levers.builtin import BUILT_IN
 from leanloop.loop.agent import Agent
 from leanloop.loop.run_memory import LearnFrom, RunMemory
 from leanloop.loop.working_memory import WorkingMemory
+from leanloop.models.protocol import Model
 from leanloop.models.scripted import ScriptedModel
 from leanloop.suites.backoffice.suite import BackofficeOptions, BackofficeSuite
 
@@ -51,7 +52,8 @@ class Office:
         self.suite = BackofficeSuite(OPTIONS)
         self.oracle = Oracle(self.suite)
         self.model = ScriptedModel(self.oracle, latency_s=0.0)
-        self.agent = Agent(self.suite, {"small": self.model}, "small", BUILT_IN)
+        self.models: dict[str, Model] = {"small": self.model}
+        self.agent = Agent(self.suite, self.models, "small", BUILT_IN)
         self.configuration = Configuration(settings)
         self.memory = WorkingMemory() if memory is None else memory
 

@@ -22,7 +22,8 @@ _steps = st.lists(st.tuples(st.integers(0, 12), st.none() | _texts), max_size=60
 
 @given(_steps, _texts)
 def test_an_index_that_was_changed_ranks_like_one_that_was_made_anew(steps, query):
-    changed, kept = InvertedIndex(), {}
+    changed = InvertedIndex()
+    kept: dict[str, str] = {}
     for number, text in steps:
         name = str(number)
         kept.pop(name, None)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from leanloop.core.memory import Entry, Forget, Kind, Put, Used
-from leanloop.core.message import AssistantMessage, Request, ToolCall, UserMessage
+from leanloop.core.message import AssistantMessage, Request, ToolCall, ToolMessage, UserMessage
 from leanloop.levers.memory.facts import HEADING
 from leanloop.levers.memory.skills import HEADING as SKILLS
 from leanloop.levers.plan_template import Template, fill_by_look
@@ -64,7 +64,7 @@ async def test_a_plan_is_adapted_by_the_model_and_taken_only_where_its_words_fil
             return AssistantMessage(text=json.dumps({"1": "made", "2": "up", "3": "words"}))
         return office.oracle(request)
 
-    office.agent.models["small"] = ScriptedModel(script, latency_s=0.0)
+    office.models["small"] = ScriptedModel(script, latency_s=0.0)
     for task in solved:
         assert (await office.run(task)).success == 1
     assert asked
@@ -119,7 +119,7 @@ async def test_skills_are_shown_short_and_opened_by_a_call():
         messages = tuple(m for m in request.messages if getattr(m, "call_id", "") != "o")
         return office.oracle(msgspec.structs.replace(request, messages=messages))
 
-    office.agent.models["small"] = model = ScriptedModel(script, latency_s=0.0)
+    office.models["small"] = model = ScriptedModel(script, latency_s=0.0)
     for task in others:
         run = await office.run(task)
         if opened:
@@ -223,7 +223,7 @@ async def test_a_protocol_refuses_what_was_made_up_and_says_what_to_do():
     office = Office({"tools.protocol": "on"})
     task = office.tasks("update")[0]
     made_up = ToolCall("c", "assign_ticket", {"ticket_id": "T-1", "name": "Nobody Known"})
-    office.agent.models["small"] = ScriptedModel(
+    office.models["small"] = ScriptedModel(
         [AssistantMessage(tool_calls=(made_up,)), AssistantMessage(text="done")], latency_s=0.0
     )
     run = await office.run(task)
@@ -233,11 +233,37 @@ async def test_a_protocol_refuses_what_was_made_up_and_says_what_to_do():
     assert "look the" in use.observation
 
 
+async def test_a_protocol_refuses_a_change_that_changes_nothing_and_says_where_to_look():
+    office = Office({"tools.protocol": "on"})
+    task = office.tasks("update")[0]
+    draft = office.oracle.drafts[task.prompt]
+    assert draft.change is not None
+    ticket = draft.change[1]
+
+    def script(request: Request) -> AssistantMessage:
+        results = [m for m in request.messages if isinstance(m, ToolMessage)]
+        if not results:
+            call = ToolCall("c0", "get_ticket", {"ticket_id": ticket})
+        elif len(results) == 1:
+            name = json.loads(results[0].text)["assignee"]
+            call = ToolCall("c1", "assign_ticket", {"ticket_id": ticket, "name": name})
+        else:
+            return AssistantMessage(text="done")
+        return AssistantMessage(tool_calls=(call,))
+
+    office.models["small"] = ScriptedModel(script, latency_s=0.0)
+    run = await office.run(task)
+    use = run.steps[1].tool_uses[0]
+    assert use.answered_by == "tools.protocol"
+    assert "already" in use.observation
+    assert "get_team gives lead" in use.observation
+
+
 async def test_a_protocol_says_which_tool_leads_to_the_right_kind():
     office = Office({"tools.protocol": "on"})
     task = office.tasks("update")[0]
     wrong = ToolCall("c", "find_tickets", {"assignee": "T-1000"})
-    office.agent.models["small"] = ScriptedModel(
+    office.models["small"] = ScriptedModel(
         [AssistantMessage(tool_calls=(wrong,)), AssistantMessage(text="done")], latency_s=0.0
     )
     run = await office.run(task)

@@ -20,8 +20,11 @@ def task(number: int) -> Task:
     return Task(f"t{number}", "phone extension", Split.SEARCH)
 
 
-def live(memory: WorkingMemory, entry: Entry, number: int, with_it: float, without: float) -> bool:
+def live(
+    memory: WorkingMemory, entry: Entry | None, number: int, with_it: float, without: float
+) -> bool:
     """One run that would have the entry; whether it was withheld."""
+    assert entry is not None
     view = RunMemory(memory, task(number), Origin())
     used = view.use(entry)
     memory.apply(view.changes(with_it if used else without))

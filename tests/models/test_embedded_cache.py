@@ -96,7 +96,7 @@ async def test_a_marked_prefix_is_warm_after_another_prompt_and_in_a_new_process
         model = EmbeddedModel("m", weights, EmbeddedOptions(context_tokens=1024))
         for prompt in ("Which order is late?", "Who paid by card?"):
             found = (await model.complete(task(prompt, 1))).tokens
-            reads.append((found.uncached_input_tokens, found.cache_read_tokens))
+            reads.append((found.uncached_input_tokens or 0, found.cache_read_tokens or 0))
             await model.complete(other)
         cold = (await model.complete(task("Where is order 3?", 0))).tokens
         await model.close()

@@ -107,10 +107,10 @@ async def test_a_whole_study_over_streams_finds_the_plans(tmp_path):
     assert own.stretches[0].first == 0
     assert sum(s.success.n for s in own.stretches) == found.frontier[0].search.success.n
     assert own.stretches[-1].ratio["tokens"].mean < own.stretches[0].ratio["tokens"].mean
-    page, console = tmp_path / "r.html", Console(file=io.StringIO(), width=160)
+    page, said = tmp_path / "r.html", io.StringIO()
     write_report(found, page)
-    show_result(console, found)
-    for text in (page.read_text(), console.file.getvalue()):
+    show_result(Console(file=said, width=160), found)
+    for text in (page.read_text(), said.getvalue()):
         assert "spent on learning is saved" in " ".join(text.split())
         assert "warm" in text
     store = store_in(tmp_path)

@@ -83,6 +83,8 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
         known: Arguments whose value must stand in the task or in an earlier result:
             what a change of state is about should not be made up.
         after: Tools of which one must have been called, without an error, before.
+        sets: Argument to the field of a record that it sets: to set what is set already
+            is a slip. The record is that of the thing that another argument names.
         looks: Kind of thing to a regular expression that names of that kind match whole
             and names of others do not, such as ``T-[0-9]+`` for a ticket.
     """
@@ -91,6 +93,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     results: dict[str, str] = {}
     known: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    sets: dict[str, str] = {}
     looks: dict[str, str] = {}
 
 

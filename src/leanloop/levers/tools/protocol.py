@@ -33,7 +33,8 @@ class ToolProtocol(Stage):
     one value, a value that is a part or a slip of one known, and a thing of the wrong
     kind whose record names exactly one of the right kind. Refused with an observation
     that says what to do: what cannot be mended, a value made up where it must be
-    known, and a call before the one that it has to come after.
+    known, a change that changes nothing, and a call before the one that it has to come
+    after.
 
     The state is the task's text and what this run's calls have returned.
 
@@ -48,6 +49,7 @@ class ToolProtocol(Stage):
         self._said = prompt.casefold()
         self._kinds: dict[str, dict[str, str]] = {}
         self._records: dict[str, dict[str, dict[str, None]]] = {}
+        self._fields: dict[str, dict[str, Json]] = {}
         self._made: set[str] = set()
         self._calls: dict[str, ToolCall] = {}
         contracts = [t.contract for t in self._tools.values() if t.contract is not None]
@@ -170,8 +172,36 @@ class ToolProtocol(Stage):
                     f"{value!r} stands neither in the task nor in a result; look the {kind} up "
                     f"before {tool.name}"
                 )
+        for name, field in contract.sets.items():
+            self._check_change(contract, arguments, name, field)
         if contract.after and not self._made & set(contract.after):
             raise _Refused(f"call {' or '.join(contract.after)} before {tool.name}")
+
+    def _check_change(
+        self, contract: Contract, arguments: Mapping[str, Json], name: str, field: str
+    ) -> None:
+        """See that a change changes something, as far as the record is known."""
+        value = arguments.get(name)
+        for other in contract.arguments.keys() - {name}:
+            thing = str(arguments.get(other))
+            known = self._fields.get(thing.casefold(), {}).get(field)
+            if known is not None and str(known).casefold() == str(value).casefold():
+                kind = contract.arguments.get(name, "value")
+                raise _Refused(
+                    f"{thing} has {field} {known} already: find out which other {kind} the task "
+                    f"means{self._ways(kind)}"
+                )
+
+    def _ways(self, kind: str) -> str:
+        """Which tools name a thing of that kind."""
+        ways = []
+        for tool in self._tools.values():
+            contract = tool.contract or NOTHING
+            given = contract.arguments.values()
+            fields = [f for f, k in contract.results.items() if k == kind]
+            if fields and kind not in given:
+                ways.append(f"{tool.name} gives {' and '.join(fields)}")
+        return f" ({'; '.join(ways)})" if ways else ""
 
     def _take_in(self, contract: Contract, call: ToolCall, value: Json) -> None:
         about: list[str] = []
@@ -188,6 +218,8 @@ class ToolProtocol(Stage):
     def _take_record(
         self, contract: Contract, record: Mapping[str, Json], about: Iterable[str]
     ) -> None:
+        for thing in about:
+            self._fields.setdefault(thing.casefold(), {}).update(record)
         for field, kind in contract.results.items():
             named = record.get(field)
             if isinstance(named, str):

@@ -34,6 +34,7 @@ FIELD_KINDS = {
 """Table to its fields that name a thing, and what kind of thing."""
 ARGUMENT_KINDS = {"order_id": "order", "ticket_id": "ticket", "assignee": "person"}
 ARGUMENT_KINDS |= {"team": "team", "product": "product", "customer": "customer"}
+SETS = {"name": "assignee", "status": "status"}
 LOOKS = {"order": "O-[0-9]+", "ticket": "T-[0-9]+"}
 
 
@@ -44,9 +45,10 @@ def _spec(
     kinds = {a: ARGUMENT_KINDS.get(a, KINDS.get(table or "people", "")) for a in parameters}
     kinds = {a: k for a, k in kinds.items() if a != "status"}
     if table is None:
-        contract = Contract(kinds, known=tuple(kinds), looks=LOOKS)
+        sets = {a: f for a, f in SETS.items() if a in parameters}
+        contract = Contract(kinds, known=tuple(kinds), sets=sets, looks=LOOKS)
         return ToolSpec(name, description, schema, read_only=False, contract=contract)
-    contract = Contract(kinds, FIELD_KINDS[table], looks=LOOKS)
+    contract = Contract(kinds, FIELD_KINDS[table], known=tuple(kinds), looks=LOOKS)
     return ToolSpec(name, description, schema, True, TABLES[table], contract)
 
 
