@@ -153,7 +153,7 @@ def show(row: Row) -> str:
     """A row of the table."""
     v = row.verdict
     ratios = " | ".join(_ratio(i) for i in (v.latency_s, v.usd, v.tokens, v.tool_calls))
-    return f"| `{row.lever}` = {row.setting} | {_points(v.success)} | {ratios} | {v.success.n} |"
+    return f"| `{row.lever}` = {row.setting} | {points(v.success)} | {ratios} | {v.success.n} |"
 
 
 HEAD = (
@@ -162,7 +162,8 @@ HEAD = (
 )
 
 
-def _points(i: Interval) -> str:
+def points(i: Interval) -> str:
+    """A difference of success in points, with its interval."""
     if i.mean is None or i.low is None or i.high is None:
         return "unknown"
     return f"{100 * i.mean:+.0f} ({100 * i.low:+.0f} to {100 * i.high:+.0f})"

@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from benchmarks.levers import machine
+from benchmarks.levers import machine, points
 from leanloop.core.configuration import Configuration, Setting
 from leanloop.core.run import Run
 from leanloop.core.task import Split
@@ -237,18 +237,12 @@ def _named(split: str) -> str:
 def _line(name: str, s: Side) -> str:
     seconds, tokens = (_pass(s.per_solved[a]) for a in ("latency_s", "tokens"))
     ratios = [_ratio(s.ratio[a]) for a in AXES]
-    cells = (name, s.n, _share(s.success), _points(s.against), seconds, ratios[0], tokens)
+    cells = (name, s.n, _share(s.success), points(s.against), seconds, ratios[0], tokens)
     return "| " + " | ".join(map(str, (*cells, ratios[1], ratios[2]))) + " |"
 
 
 def _share(i: Interval) -> str:
     return f"{i.mean:.2f} ({i.low:.2f}–{i.high:.2f})" if i.mean is not None else "unknown"
-
-
-def _points(i: Interval) -> str:
-    if i.mean is None or i.low is None or i.high is None:
-        return "unknown"
-    return f"{100 * i.mean:+.0f} ({100 * i.low:+.0f} to {100 * i.high:+.0f})"
 
 
 def _pass(c: CostOfPass) -> str:

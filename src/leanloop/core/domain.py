@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from typing import Protocol, TypeGuard
@@ -96,6 +97,35 @@ class ModelName:
 
     def __str__(self) -> str:
         return "a model of the study"
+
+
+@dataclass(frozen=True)
+class Count:
+    """A whole number from 1 to ``most``, or the same behind a word, such as ``open:2``.
+
+    Args:
+        most: Upper bound, inclusive.
+        word: The word, with its colon.
+    """
+
+    most: int
+    word: str
+
+    def read(self, value: object) -> tuple[int, bool] | None:
+        """The number, and whether the word stands before it; None when it is no setting."""
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            return None
+        match = re.fullmatch(rf"({re.escape(self.word)})?(\d+)", str(value))
+        if match is None or not 1 <= int(match[2]) <= self.most:
+            return None
+        return int(match[2]), bool(match[1])
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value can be read as such a number."""
+        return self.read(value) is not None
+
+    def __str__(self) -> str:
+        return f"1 to {self.most}, or {self.word}N"
 
 
 def check_setting(lever: str, domain: Domain, value: object, where: str) -> Setting:

@@ -72,7 +72,8 @@ class InvertedIndex:
         if scores is None or k < 1:
             return []
         found: list[tuple[str, float]] = []
-        for place in _best(scores, k + self._holes_in(scores, k)):
+        # Holes may be among the best, and are passed over.
+        for place in _best(scores, k + len(self._names) - len(self._place)):
             name = self._names[place]
             if name is not None and len(found) < k:
                 found.append((name, float(scores[place])))
@@ -80,24 +81,18 @@ class InvertedIndex:
 
     def _scores(self, query: str) -> np.ndarray[Any, np.dtype[np.float64]] | None:
         count = len(self._place)
-        lists = [(w, self._postings[w]) for w in dict.fromkeys(words_of(query)) if self._has(w)]
+        words = dict.fromkeys(words_of(query))
+        lists = [self._postings[w] for w in words if w in self._postings]
         if not lists or not count:
             return None
         lengths = np.frombuffer(self._lengths, dtype=_LONG)
         norms = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
         scores = np.zeros(len(lengths))
-        for _, (places, counts) in lists:
+        for places, counts in lists:
             at, times = np.frombuffer(places, dtype=_LONG), np.frombuffer(counts, dtype=_LONG)
             rare = math.log1p((len(lengths) - len(at) + 0.5) / (len(at) + 0.5))
             scores[at] += rare * times / (times + norms[at])
         return scores
-
-    def _has(self, word: str) -> bool:
-        return word in self._postings
-
-    def _holes_in(self, scores: np.ndarray[Any, np.dtype[np.float64]], k: int) -> int:
-        """How many more to look at, so that enough are left when holes are passed over."""
-        return min(len(self._names) - len(self._place), len(scores) - min(k, len(scores)))
 
     def _close_holes(self) -> None:
         kept = [(n, t) for n, t in zip(self._names, self._texts, strict=True) if n is not None]

@@ -257,14 +257,14 @@ def _references(made: Sequence[Made], text: str, prompt: str) -> list[str]:
     asked = set(words_of(prompt))
     found: list[tuple[int, int, str]] = []
     for i, call in enumerate(made):
-        for field, value in _fields(call.value):
+        for field, value in fields_of(call.value):
             if str(value).casefold() == text.casefold():
                 named = len(asked & set(words_of(field.replace("_", " "))))
                 found.append((-named, -i, f"#E{i + 1}.{field}"))
     return [reference for *_, reference in sorted(found)]
 
 
-def _fields(value: Json) -> Iterator[tuple[str, Json]]:
+def fields_of(value: Json) -> Iterator[tuple[str, Json]]:
     """Fields of a record that hold one value; those of a list are of no record in particular."""
     record = value[0] if isinstance(value, list) and len(value) == 1 else value
     if isinstance(record, dict):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 
 from leanloop.core.configuration import Setting
+from leanloop.core.domain import Count
 from leanloop.core.memory import Entry, Kind
 from leanloop.core.message import (
     Json,
@@ -18,31 +18,18 @@ from leanloop.core.message import (
 )
 from leanloop.levers import embeddings
 from leanloop.levers.placing import behind_task
+from leanloop.levers.plan_template import fields_of
 from leanloop.levers.protocol import Card, Ended, Memory, RunContext, SimpleLever, Stage
 from leanloop.levers.trail import Made, Trail
 
 NAME = "memory.facts"
 EMBEDDINGS = "embeddings:"
-PATTERN = re.compile(rf"({EMBEDDINGS})?(\d+)")
 HEADING = "Known from earlier tasks, not checked again:"
 CANDIDATES = 64
 """Facts found by words that embeddings then rank."""
 MOST_TOUCHED = 32
 """Facts that a change of state is compared with."""
-
-
-class HowManyFacts:
-    """``N`` by words, or ``embeddings:N`` by meaning."""
-
-    def accepts(self, value: object) -> bool:
-        """Whether the value can be read as a number of facts, 1 to 64."""
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            return False
-        match = PATTERN.fullmatch(str(value))
-        return match is not None and 1 <= int(match[2]) <= 64
-
-    def __str__(self) -> str:
-        return f"1 to 64, or {EMBEDDINGS}N"
+DOMAIN = Count(64, EMBEDDINGS)
 
 
 class Facts(Stage):
@@ -110,7 +97,7 @@ def _learned(made: Sequence[Made], read_only: set[str], answer: str | None) -> I
         used = {str(v).casefold() for m in made[i + 1 :] for v in m.arguments.values()}
         used.add((answer or "").casefold().strip().rstrip("."))
         given = {str(v).casefold() for v in call.arguments.values()}
-        fields = {k: v for k, v in _record(call.value) if str(v).casefold() in used - given}
+        fields = {k: v for k, v in fields_of(call.value) if str(v).casefold() in used - given}
         if fields:
             key = call.tool + json.dumps(call.arguments, sort_keys=True, ensure_ascii=False)
             body = {"tool": call.tool, "arguments": call.arguments, "fields": fields}
@@ -123,14 +110,6 @@ def _merged(known: Entry | None, new: Entry) -> Entry:
         return new
     body = {**new.body, "fields": {**known.body["fields"], **new.body["fields"]}}
     return Entry(Kind.FACT, new.key, new.name, _cue(body), body)
-
-
-def _record(value: Json) -> Iterator[tuple[str, Json]]:
-    record = value[0] if isinstance(value, list) and len(value) == 1 else value
-    if isinstance(record, dict):
-        for name, inner in record.items():
-            if isinstance(inner, str | int | float) and not isinstance(inner, bool):
-                yield name, inner
 
 
 def _cue(body: Json) -> str:
@@ -170,17 +149,17 @@ def _names(text: str, entry: Entry) -> bool:
 
 
 def _make(setting: Setting, context: RunContext) -> Stage:
-    match = PATTERN.fullmatch(str(setting))
-    if context.memory is None or match is None:
+    wanted = DOMAIN.read(setting)
+    if context.memory is None or wanted is None:
         return Stage()
-    return Facts(int(match[2]), bool(match[1]), context, context.memory)
+    return Facts(*wanted, context, context.memory)
 
 
 LEVER = SimpleLever(
     Card(
         name=NAME,
         summary="Show N facts that earlier solved tasks went by, and keep those of this one.",
-        domain=HowManyFacts(),
+        domain=DOMAIN,
         search=(4, 12),
         acts_on=("request", "tool call", "tool result", "end"),
         source="Mem0, arXiv 2504.19413: items added, updated and deleted; 26% better and 90% "

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from leanloop.core.configuration import Setting
+from leanloop.core.domain import Count
 from leanloop.core.memory import Entry, Kind
 from leanloop.core.message import (
     Message,
@@ -27,7 +26,7 @@ from leanloop.levers.trail import Made, Trail
 
 NAME = "memory.skills"
 OPEN = "open:"
-PATTERN = re.compile(rf"({OPEN})?(\d+)")
+DOMAIN = Count(16, OPEN)
 HEADING = "Skills from earlier tasks; open_skill shows one:"
 FIRST_INDEX = 1000
 """Behind the worked examples of any suite, whose calls are told by their number."""
@@ -41,20 +40,6 @@ TOOL = ToolSpec(
     },
     read_only=True,
 )
-
-
-class HowManySkills:
-    """``N`` shown short, or ``open:N``, the nearest of them opened from the start."""
-
-    def accepts(self, value: object) -> bool:
-        """Whether the value can be read as a number of skills, 1 to 16."""
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            return False
-        match = PATTERN.fullmatch(str(value))
-        return match is not None and 1 <= int(match[2]) <= 16
-
-    def __str__(self) -> str:
-        return "1 to 16, or open:N"
 
 
 class SkillBody(msgspec.Struct, frozen=True):
@@ -188,10 +173,10 @@ def _in_front(request: Request, bodies: list[SkillBody]) -> Request:
 
 
 def _make(setting: Setting, context: RunContext) -> Stage:
-    match = PATTERN.fullmatch(str(setting))
-    if context.memory is None or match is None:
+    wanted = DOMAIN.read(setting)
+    if context.memory is None or wanted is None:
         return Stage()
-    return Skills(int(match[2]), bool(match[1]), context, context.memory)
+    return Skills(*wanted, context, context.memory)
 
 
 LEVER = SimpleLever(
@@ -199,7 +184,7 @@ LEVER = SimpleLever(
         name=NAME,
         summary="Show N skills from earlier solved tasks like this one, short until opened, and "
         "keep one from each task that is solved.",
-        domain=HowManySkills(),
+        domain=DOMAIN,
         search=(4, f"{OPEN}1", f"{OPEN}2"),
         acts_on=("request", "tool call", "tool result", "end"),
         source="Agent Workflow Memory, arXiv 2409.07429; Voyager, arXiv 2305.16291 (skills kept "

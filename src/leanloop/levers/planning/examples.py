@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from leanloop.core.configuration import Setting
+from leanloop.core.domain import Count
 from leanloop.core.message import (
     AssistantMessage,
     Message,
@@ -24,21 +25,8 @@ from leanloop.levers.protocol import Card, RunContext, SimpleLever, Stage
 PREFIX = "example"
 CALL_ID = re.compile(rf"{PREFIX}-([0-9]{{1,9}})-([0-9]{{1,9}})")
 NEAREST = "nearest:"
-PATTERN = re.compile(rf"({NEAREST})?(\d+)")
-
-
-class HowMany:
-    """``N``, the suite's first examples, or ``nearest:N``, those most like the task."""
-
-    def accepts(self, value: object) -> bool:
-        """Whether the value can be read as a number of examples, 1 to 64."""
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            return False
-        match = PATTERN.fullmatch(str(value))
-        return match is not None and 1 <= int(match[2]) <= 64
-
-    def __str__(self) -> str:
-        return "1 to 64, or nearest:N"
+DOMAIN = Count(64, NEAREST)
+"""The suite's first examples, or those most like the task."""
 
 
 class Examples(Stage):
@@ -94,11 +82,11 @@ def _json(value: object) -> str:
 
 def choose(examples: Sequence[Example], setting: Setting, prompt: str) -> list[int]:
     """Indices of the examples that a setting shows for a task, the nearest one last."""
-    match = PATTERN.fullmatch(str(setting))
-    if match is None:
+    wanted = DOMAIN.read(setting)
+    if wanted is None:
         raise ValueError(f"not a number of examples: {setting!r}")
-    count = min(int(match[2]), len(examples))
-    if not match[1]:
+    count = min(wanted[0], len(examples))
+    if not wanted[1]:
         return list(range(count))
     return top_k([e.prompt for e in examples], prompt, count)[::-1]
 
@@ -112,7 +100,7 @@ LEVER = SimpleLever(
     Card(
         name="planning.examples",
         summary="Show N worked examples of the suite before the task: the first, or the nearest.",
-        domain=HowMany(),
+        domain=DOMAIN,
         search=(4, 8, f"{NEAREST}1", f"{NEAREST}2"),
         acts_on=("request",),
         source="Language Models are Few-Shot Learners, arXiv 2005.14165; nearest examples: "
