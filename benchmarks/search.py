@@ -25,6 +25,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from benchmarks.search_peers import READINGS, Looks, Peer, peers
@@ -233,11 +234,42 @@ class Repetitions:
         stop: Times to where it stops by itself.
         each: Times under caps.
         last_cap: The largest of these; none are tried at 0.
+        kept: What was made so far, told apart by ``space``; None to keep nothing.
+        space: The space's name.
     """
 
     stop: int
     each: int
     last_cap: int
+    kept: Path | None = None
+    space: str = ""
+
+    def races(
+        self, make: Callable[[int], Space], cap: int, count: int, pool: ProcessPoolExecutor
+    ) -> Iterable[Raced]:
+        """Races of the first so many seeds, those that were kept not made again."""
+        known = self._known(cap)
+        missing = [seed for seed in range(count) if seed not in known]
+        made = zip(missing, pool.map(partial(_one_race, make, cap), missing), strict=True)
+        for seed, race in made:
+            known[seed] = race
+            if self.kept is not None:
+                with self.kept.open("ab") as file:
+                    file.write(msgspec.json.encode(_Kept(self.space, cap, seed, race)) + b"\n")
+        return [known[seed] for seed in range(count)]
+
+    def _known(self, cap: int) -> dict[int, Raced]:
+        if self.kept is None or not self.kept.is_file():
+            return {}
+        lines = [msgspec.json.decode(line, type=_Kept) for line in self.kept.open("rb")]
+        return {k.seed: k.race for k in lines if (k.space, k.cap) == (self.space, cap)}
+
+
+class _Kept(msgspec.Struct):
+    space: str
+    cap: int
+    seed: int
+    race: Raced
 
 
 def of_leanloop(
@@ -250,15 +282,15 @@ def of_leanloop(
         reps: Repetitions of each.
         pool: Where they are made.
     """
-    rows = list(pool.map(partial(_one_race, make, 0), range(reps.stop)))
+    rows = list(reps.races(make, 0, reps.stop, pool))
     found = asdict(_summary("leanloop", "", [r.right for r in rows], [r.runs for r in rows]))
     each = [r.elapsed_s / r.runs * 1e3 for r in rows]
     found |= {
         "no_help": float(np.mean([r.nothing for r in rows])),
         "overhead_ms": float(np.median(each)),
     }
-    under_caps = range(reps.each if reps.last_cap >= BUDGETS[0] else 0)
-    rows = list(pool.map(partial(_one_race, make, reps.last_cap), under_caps))
+    under_caps = reps.each if reps.last_cap >= BUDGETS[0] else 0
+    rows = list(reps.races(make, reps.last_cap, under_caps, pool))
     capped = [
         _summary("leanloop", f"{cap} runs", [r.capped[k] for r in rows], [r.used[k] for r in rows])
         for k, cap in enumerate(c for c in BUDGETS if c <= reps.last_cap)
@@ -382,13 +414,15 @@ def main() -> None:
     parser.add_argument("--only-peers", action="store_true")
     parser.add_argument("--recorded", type=Path, default=RUNS)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", type=Path, help="Repetitions made so far; gone on from.")
     given = parser.parse_args()
     every = {}
     with ProcessPoolExecutor(given.jobs) as pool:
         for name, make in spaces(given.recorded).items():
             if given.space not in name:
                 continue
-            each = Repetitions(given.stop_reps or given.reps, given.reps, given.last_cap)
+            stop = given.reps if given.stop_reps is None else given.stop_reps
+            each = Repetitions(stop, given.reps, given.last_cap, given.keep, name)
             rows = [] if given.only_peers else of_leanloop(make, each, pool)
             rows += [] if given.only_leanloop else of_peers(make, given.reps, pool, given.peers)
             every[name] = [asdict(r) for r in rows]
