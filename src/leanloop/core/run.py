@@ -145,6 +145,8 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
         memory: What the run changed in what the agent keeps for later tasks.
         recorded: What it cost, where that was recorded elsewhere and there are no
             steps; None for a run that leanloop made.
+        test_calls: Queries of the test itself: a modelled user, a judge. They are paid for,
+            and no part of what the agent cost.
     """
 
     key: RunKey
@@ -163,10 +165,11 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     position: int | None = None
     memory: tuple[MemoryChange, ...] = ()
     recorded: RecordedCost | None = None
+    test_calls: tuple[ModelCall, ...] = ()
 
     @property
     def model_calls(self) -> Iterator[ModelCall]:
-        """Every model call of the run, in order."""
+        """Every model call of the agent and its levers, in order."""
         return (call for step in self.steps for call in step.model_calls)
 
     @property

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
 from leanloop.core.configuration import Configuration
-from leanloop.core.errors import SpentError
-from leanloop.core.message import ToolCall, ToolMessage
+from leanloop.core.errors import BadInputError, ModelError, SpentError
+from leanloop.core.message import Request, Response, ToolCall, ToolMessage
 from leanloop.core.run import ModelCall, Run, RunKey, Status, Step, ToolUse
 from leanloop.core.task import Task
 from leanloop.gateway.access import Access, digest_of_key
@@ -30,9 +31,11 @@ from leanloop.gateway.session import Session
 from leanloop.gateway.settings import GatewaySettings
 from leanloop.gateway.upstream import Upstreams
 from leanloop.loop.agent import Limits
-from leanloop.models.builtin import ModelSpec
+from leanloop.models.builtin import ModelSpec, build_model
+from leanloop.models.protocol import Model
 from leanloop.store.protocol import Outcome
 from leanloop.suites.protocol import Suite
+from leanloop.suites.testing import verified
 from leanloop.traces.call_record import CallRecord
 from leanloop.traces.trace import ACT
 
@@ -55,6 +58,8 @@ class _Record:
     acted: int = 0
     away: str = ""
     spent: bool = False
+    test_calls: list[ModelCall] = field(default_factory=list)
+    waited_s: float = 0.0
 
     def hear(self, heard: Heard, call: ModelCall) -> None:
         """A call has ended."""
@@ -230,6 +235,7 @@ class OutsideAgent:
     check: Callable[[], None] = lambda: None
     pay: Callable[[Decimal | None], None] = lambda _: None
     _place: _Place = field(default_factory=_Place)
+    _testers: dict[str, Model] = field(default_factory=dict)
 
     @property
     def concurrency(self) -> int:
@@ -259,7 +265,7 @@ class OutsideAgent:
             del place.meter.runs[digest_of_key([key])]
         if record.spent:
             raise SpentError("a cap of the study is reached")
-        wall_s = time.perf_counter() - start
+        wall_s = time.perf_counter() - start - record.waited_s
         record.close_step()
         return Run(
             key=RunKey(configuration.id, task.task_id),
@@ -274,28 +280,55 @@ class OutsideAgent:
             reason=reason,
             family=task.family,
             cluster=task.cluster,
+            test_calls=tuple(record.test_calls),
         )
 
     async def close(self) -> None:
-        """Stop the gateway."""
+        """Stop the gateway, and close what the test queried."""
         await self._place.close()
+        for model in self._testers.values():
+            await model.close()
 
     async def _attempt(
         self, task: Task, key: str, url: str, record: _Record
     ) -> tuple[Status, float | None, str | None, str]:
         environment = self.suite.open(task)
-        asked = AgentRun(task, environment, url, key, next(iter(self.specs)))
+        user, judge = partial(self._ask, record, "user"), partial(self._ask, record, "judge")
+        asked = AgentRun(task, environment, url, key, next(iter(self.specs)), user)
         try:
             async with asyncio.timeout(self.limits.timeout_s):
                 answer = await self.program.run(asked)
-            return Status.FINISHED, environment.verify(answer), answer, ""
+                success = await verified(environment, answer, judge)
+            return Status.FINISHED, success, answer, ""
         except TimeoutError:
             return Status.TIMEOUT, 0.0, None, f"over {self.limits.timeout_s:g} s"
         except ProgramError as error:
             if record.away:
                 return Status.OUTAGE, None, None, record.away
             return Status.ERROR, 0.0, error.answer, str(error)
+        except (SpentError, BadInputError):
+            raise
         except Exception as error:  # whatever a verifier raises is a result
             return Status.ERROR, 0.0, None, f"{type(error).__name__}: {error}"
         finally:
             environment.close()
+
+    async def _ask(self, record: _Record, purpose: str, request: Request) -> Response:
+        """Query a model for the test, not through the gateway."""
+        spec = self.specs.get(request.model)
+        if spec is None:
+            raise ModelError(f"no model named {request.model!r} in the study")
+        if request.model not in self._testers:
+            self._testers[request.model] = build_model(request.model, spec)
+        model = self._testers[request.model]
+        self.check()
+        started_at, start = time.time(), time.perf_counter()
+        response = await model.complete(request)
+        record.waited_s += time.perf_counter() - start
+        ref = response.model_ref or model.ref
+        call = ModelCall(
+            request.model, ref, purpose, response.tokens, response.latency_s, started_at
+        )
+        record.test_calls.append(call)
+        self.pay(self.price(call))
+        return response

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from leanloop.core.errors import BadInputError
+from leanloop.core.errors import BadInputError, ModelError
 from leanloop.core.imports import load_object
-from leanloop.core.message import Json, ToolCall, ToolSpec
+from leanloop.core.message import Json, Request, Response, ToolCall, ToolSpec
 from leanloop.core.task import Task
-from leanloop.suites.protocol import Environment
+from leanloop.suites.protocol import Ask, Conversing, Environment
+from leanloop.suites.testing import replied
 
 LONGEST_ANSWER = 1_000_000
 """Characters of a program's output that are taken as its answer, the last ones."""
@@ -42,6 +43,11 @@ class ProgramError(Exception):
         self.answer = answer
 
 
+async def nobody(request: Request) -> Response:
+    """Queries no model."""
+    raise ModelError(f"model {request.model!r} cannot be queried here")
+
+
 @dataclass(frozen=True)
 class AgentRun:
     """What an outside agent gets to know of one run.
@@ -52,6 +58,7 @@ class AgentRun:
         url: The gateway's address; ``OPENAI_BASE_URL`` is this with ``/v1`` behind it.
         api_key: The key of this run.
         model: The name of the model to ask for.
+        ask: Queries a model for the task's user, where that is one.
     """
 
     task: Task
@@ -59,6 +66,7 @@ class AgentRun:
     url: str
     api_key: str
     model: str
+    ask: Ask = nobody
 
     @property
     def prompt(self) -> str:
@@ -79,6 +87,10 @@ class AgentRun:
     def folder(self) -> Path | None:
         """The folder that the task is about, where it is about one."""
         return getattr(self.environment, "folder", None)
+
+    async def reply(self, answer: str) -> str | None:
+        """What the task's user says to an answer; None when there is nothing more to say."""
+        return await replied(self.environment, answer, self.ask)
 
     async def call(self, name: str, arguments: dict[str, Json]) -> str:
         """Call one of the task's tools; what it returns, or what is wrong with the call."""
@@ -113,7 +125,16 @@ class Command:
     arguments: tuple[str, ...]
 
     async def run(self, run: AgentRun) -> str:
-        """Start it, and wait for its end; what it started itself ends with it."""
+        """Start it, and wait for its end; what it started itself ends with it.
+
+        Raises:
+            BadInputError: The task's user may go on talking, which a program cannot hear.
+        """
+        if isinstance(run.environment, Conversing):
+            raise BadInputError(
+                "agent.command",
+                "users here go on talking; take agent.python, and its reply",
+            )
         fresh = None if run.folder is not None else tempfile.mkdtemp(prefix="leanloop-run-")
         folder = run.folder or Path(str(fresh))
         process = await asyncio.create_subprocess_exec(

@@ -27,6 +27,7 @@ from leanloop.loop.pipeline import Pipeline, build_pipeline
 from leanloop.loop.run_memory import RunMemory
 from leanloop.models.protocol import Model
 from leanloop.suites.protocol import Environment, Suite
+from leanloop.suites.testing import replied, verified
 
 LAST_STEP = "You cannot call tools any more. Give your answer now."
 
@@ -124,6 +125,7 @@ class Agent:
             stream=task.stream,
             position=task.position,
             memory=() if memory is None else memory.changes(success),
+            test_calls=tuple(record.test_calls),
         )
 
     async def _attempt(
@@ -153,7 +155,7 @@ class Agent:
             )
             turn.pipeline = build_pipeline(configuration, context, self.levers)
             await self._loop(turn, task, seed)
-            success = environment.verify(record.answer)
+            success = await verified(environment, record.answer, meter.judge)
             steps = (*record.steps, record.open_step())
             await turn.pipeline.on_end(Ended(record.status, success, record.answer, steps))
             return success
@@ -176,7 +178,7 @@ class Agent:
                 seed=seed,
             )
             finished = await turn.take(request, history)
-            if finished:
+            if finished and not (may_call and await turn.go_on(history)):
                 return
             verdict = turn.pipeline.after_step(turn.record.close_step())
             if isinstance(verdict, Stop):
@@ -212,6 +214,15 @@ class _Turn:
         for group in self.pipeline.on_calls(message.tool_calls):
             history.extend(await self.make_calls(group))
         return False
+
+    async def go_on(self, history: list[Message]) -> bool:
+        """Let the user speak; True when there was something to say."""
+        said = await replied(self.environment, self.record.answer or "", self.meter.user)
+        if said is None:
+            return False
+        history.append(UserMessage(said))
+        self.record.answer = None
+        return True
 
     async def make_calls(self, calls: Sequence[ToolCall]) -> list[ToolMessage]:
         """Make calls at once; the longest of them is what the run has to wait for."""
@@ -254,23 +265,42 @@ class _Meter:
     record: _Record
 
     async def complete(self, request: Request, purpose: str) -> Response:
+        start = time.perf_counter()
+        response, call = await self._query(request, purpose)
+        self.record.queued_s += max(time.perf_counter() - start - response.latency_s, 0.0)
+        self.record.model(call)
+        return response
+
+    async def user(self, request: Request) -> Response:
+        """Query the model that plays the user."""
+        return await self._test(request, "user")
+
+    async def judge(self, request: Request) -> Response:
+        """Query the model that judges."""
+        return await self._test(request, "judge")
+
+    async def _test(self, request: Request, purpose: str) -> Response:
+        start = time.perf_counter()
+        response, call = await self._query(request, purpose)
+        # The agent waits for neither its user nor its judge where it is at work.
+        self.record.queued_s += time.perf_counter() - start
+        self.record.test_calls.append(call)
+        return response
+
+    async def _query(self, request: Request, purpose: str) -> tuple[Response, ModelCall]:
         model = self.models.get(request.model)
         if model is None:
             raise ModelError(f"no model named {request.model!r} in the study")
-        started_at, start = time.time(), time.perf_counter()
+        started_at = time.time()
         response = await model.complete(request)
-        self.record.queued_s += max(time.perf_counter() - start - response.latency_s, 0.0)
-        self.record.model(
-            ModelCall(
-                model=request.model,
-                model_ref=response.model_ref or model.ref,
-                purpose=purpose,
-                tokens=response.tokens,
-                latency_s=response.latency_s,
-                started_at=started_at,
-            )
+        return response, ModelCall(
+            model=request.model,
+            model_ref=response.model_ref or model.ref,
+            purpose=purpose,
+            tokens=response.tokens,
+            latency_s=response.latency_s,
+            started_at=started_at,
         )
-        return response
 
 
 @dataclass
@@ -280,6 +310,7 @@ class _Record:
     steps: list[Step] = field(default_factory=list)
     calls: list[ModelCall] = field(default_factory=list)
     uses: list[ToolUse] = field(default_factory=list)
+    test_calls: list[ModelCall] = field(default_factory=list)
     text: str = ""
     status: Status = Status.ERROR
     reason: str = ""

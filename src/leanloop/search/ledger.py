@@ -94,7 +94,7 @@ class Ledger:
             self._pay(run)
             if run.split is Split.SEARCH:
                 self.streams.add(run)
-            for call in run.model_calls:
+            for call in (*run.model_calls, *run.test_calls):
                 self.purse.add(prices.call_usd(call))
         # Calls of runs that a kill or the cap cut off were paid for as well.
         self.purse.learn(store.paid(study))

@@ -35,7 +35,7 @@ from leanloop.search.spec import StudySpec, check_study, read_study
 from leanloop.search.streams import check_streams
 from leanloop.store.protocol import Store, StudyRecord
 from leanloop.suites.builtin import build_suite
-from leanloop.suites.protocol import Suite
+from leanloop.suites.protocol import Modelled, Suite
 
 if TYPE_CHECKING:
     from leanloop.gateway.outside_agent import OutsideAgent
@@ -76,6 +76,7 @@ class Study:
         self.recorded = _recorded(spec)
         self.suite: Tasks = self.recorded or suite or _suite(spec)
         self._check_streams()
+        self._check_tests()
         self._models = dict(models) if models is not None else {}
         self._outside: OutsideAgent | None = None
 
@@ -86,6 +87,17 @@ class Study:
             settings = {n for table in every for n in spec.configuration(table, "levers")}
             tasks = [t for split in Split for t in self.suite.tasks(split)]
             check_streams(sorted({*settings, *self.space()}), tasks)
+
+    def _check_tests(self) -> None:
+        """What a suite queries itself is a model of the study."""
+        if not isinstance(self.suite, Modelled):
+            return
+        for name in self.suite.models:
+            if name not in self.spec.models:
+                known = ", ".join(self.spec.models)
+                raise BadInputError(
+                    "suite.options", f"no such model {name!r}; the study has {known}"
+                )
 
     @classmethod
     def from_toml(cls, path: Path) -> Study:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Sequence
+from typing import Protocol, runtime_checkable
 
-from leanloop.core.message import ToolCall, ToolMessage, ToolSpec
+from leanloop.core.message import Request, Response, ToolCall, ToolMessage, ToolSpec
 from leanloop.core.task import Example, Split, Task
 
 
@@ -24,6 +24,48 @@ class Environment(Protocol):
 
     def close(self) -> None:
         """Release what it holds."""
+
+
+class Ask(Protocol):
+    """Queries a model of the study for the test: paid for, and no part of the agent's cost."""
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        """Send the request."""
+
+
+@runtime_checkable
+class Conversing(Protocol):
+    """An environment whose user may go on talking once the agent has answered."""
+
+    async def reply(self, answer: str, ask: Ask) -> str | None:
+        """What the user says to the answer; None when there is nothing more to say.
+
+        Args:
+            answer: What the agent said.
+            ask: Queries a model, for a user who is one.
+        """
+
+
+@runtime_checkable
+class Judged(Protocol):
+    """An environment whose verdict takes a model. It stands in the place of ``verify``."""
+
+    async def judge(self, answer: str | None, ask: Ask) -> float:
+        """Score the answer and the end state from 0 to 1.
+
+        Args:
+            answer: The agent's last; None when it gave none.
+            ask: Queries a model.
+        """
+
+
+@runtime_checkable
+class Modelled(Protocol):
+    """A suite that queries models of the study itself."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The study's names for them."""
 
 
 class Suite(Protocol):
