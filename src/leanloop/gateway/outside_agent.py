@@ -24,7 +24,7 @@ from leanloop.gateway.acting import with_stable_prefix
 from leanloop.gateway.meter import Heard, measured, went_on
 from leanloop.gateway.model_server import local_models_served
 from leanloop.gateway.prices import Prices
-from leanloop.gateway.programs import AgentRun, Program, ProgramError
+from leanloop.gateway.programs import AgentRun, Command, Program, ProgramError
 from leanloop.gateway.server import Bounds, Gateway
 from leanloop.gateway.serving import serving
 from leanloop.gateway.session import Session
@@ -34,7 +34,7 @@ from leanloop.loop.agent import Limits
 from leanloop.models.builtin import ModelSpec, build_model
 from leanloop.models.protocol import Model
 from leanloop.store.protocol import Outcome
-from leanloop.suites.protocol import Suite
+from leanloop.suites.protocol import Conversing, Suite
 from leanloop.suites.testing import verified
 from leanloop.traces.call_record import CallRecord
 from leanloop.traces.trace import ACT
@@ -293,6 +293,10 @@ class OutsideAgent:
         self, task: Task, key: str, url: str, record: _Record
     ) -> tuple[Status, float | None, str | None, str]:
         environment = self.suite.open(task)
+        if isinstance(environment, Conversing) and isinstance(self.program, Command):
+            environment.close()
+            said = "users here go on talking; take agent.python, and its reply"
+            raise BadInputError("agent.command", said)
         user, judge = partial(self._ask, record, "user"), partial(self._ask, record, "judge")
         asked = AgentRun(task, environment, url, key, next(iter(self.specs)), user)
         try:

@@ -20,7 +20,7 @@ from leanloop.core.errors import BadInputError, ModelError
 from leanloop.core.imports import load_object
 from leanloop.core.message import Json, Request, Response, ToolCall, ToolSpec
 from leanloop.core.task import Task
-from leanloop.suites.protocol import Ask, Conversing, Environment
+from leanloop.suites.protocol import Ask, Environment
 from leanloop.suites.testing import replied
 
 LONGEST_ANSWER = 1_000_000
@@ -125,16 +125,7 @@ class Command:
     arguments: tuple[str, ...]
 
     async def run(self, run: AgentRun) -> str:
-        """Start it, and wait for its end; what it started itself ends with it.
-
-        Raises:
-            BadInputError: The task's user may go on talking, which a program cannot hear.
-        """
-        if isinstance(run.environment, Conversing):
-            raise BadInputError(
-                "agent.command",
-                "users here go on talking; take agent.python, and its reply",
-            )
+        """Start it, and wait for its end; what it started itself ends with it."""
         fresh = None if run.folder is not None else tempfile.mkdtemp(prefix="leanloop-run-")
         folder = run.folder or Path(str(fresh))
         process = await asyncio.create_subprocess_exec(
