@@ -15,7 +15,7 @@ from leanloop.core.task import Split
 from leanloop.core.tokens import Tokens
 from leanloop.search.kept_memory import KeptMemory
 from leanloop.store.lease import Lease, is_gone, new_owner
-from leanloop.store.protocol import CallRow, Outcome, Paid, Store, StudyRecord, Sum
+from leanloop.store.protocol import CallRow, Outcome, Paid, Store, StudyRecord, Sum, TaskRow
 
 
 def make_run(task: str, status: Status = Status.FINISHED, success: float | None = 1.0) -> Run:
@@ -46,6 +46,19 @@ class StoreConformance:
         best = kept.get(entries[-1].entry_id)
         assert best is not None
         assert (best.trust.used, best.trust.solved) == (2, 1.0)
+        again.close()
+
+    def test_tasks_stay_as_they_were_first(self, reopen: Callable[[], Store]) -> None:
+        store = reopen()
+        store.open_study(StudyRecord("s", "{}", "f"))
+        first = TaskRow("t1", "search", "d1", b"{}")
+        assert store.keep_tasks("s", [first]) == {"t1": first}
+        second = TaskRow("t2", "holdout", "d2", b"{}")
+        store.close()
+        again = reopen()
+        kept = again.keep_tasks("s", [TaskRow("t1", "holdout", "dx", b"{}"), second])
+        assert kept == {"t1": first, "t2": second}
+        assert again.keep_tasks("s", []) == kept
         again.close()
 
     def test_a_run_comes_back_as_it_was(self, reopen: Callable[[], Store]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -56,6 +56,16 @@ class PriceBook:
             return None if run.recorded.usd is None else Decimal(repr(run.recorded.usd))
         total = Decimal(0)
         for call in run.model_calls:
+            usd = self.call_usd(call)
+            if usd is None:
+                return None
+            total += usd
+        return total
+
+    def test_usd(self, runs: Iterable[Run]) -> Decimal | None:
+        """Dollars of what tests queried themselves; None as soon as one call's are unknown."""
+        total = Decimal(0)
+        for call in (c for run in runs for c in run.test_calls):
             usd = self.call_usd(call)
             if usd is None:
                 return None

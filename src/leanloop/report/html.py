@@ -25,6 +25,7 @@ from leanloop.report.figures import (
 )
 from leanloop.report.terminal import say_optimism, say_paid_back
 from leanloop.search.result import Figures, Member, Result
+from leanloop.search.task_report import say_tasks
 from leanloop.stats.comparison import paired_difference
 from leanloop.stats.interval import Interval
 
@@ -142,6 +143,7 @@ def render_report(result: Result) -> str:
         ],
         toml=show_toml(found.settings) if found else "",
         flattered=say_optimism(found) if found else "",
+        tasks_said=say_tasks(result.tasks),
         tasks=tasks,
         floor=smallest_margin(tasks),
         plots=[_frontier_plot(rows, split, axis) for axis in AXES],

@@ -16,6 +16,7 @@ from leanloop.search.constraints import Check
 from leanloop.search.protocol import Progress
 from leanloop.search.result import Figures, Member, Result
 from leanloop.search.stream_figures import AlongStream
+from leanloop.search.task_report import say_tasks
 from leanloop.stats.interval import Interval
 
 AXES = (("usd", "$ a 1000 tasks", 2), ("latency_s", "seconds", 1), ("tokens", "tokens", 0))
@@ -111,6 +112,7 @@ def _summary(r: Result) -> str:
     spent = "an unknown sum" if r.search_usd is None else f"${r.search_usd:.4f}"
     paid = "" if r.break_even_tasks is None else f", paid back after {r.break_even_tasks} tasks"
     lines.append(f"Search and holdout cost {spent}{paid}.")
+    lines += say_tasks(r.tasks)
     return "\n".join(lines)
 
 

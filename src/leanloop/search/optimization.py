@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from leanloop.core.configuration import Configuration, Setting
 from leanloop.core.run import Run
 from leanloop.core.task import Split, Task
@@ -39,6 +41,13 @@ from leanloop.search.runtable import RunTable
 from leanloop.search.spec import StudySpec
 from leanloop.search.steps import cost_by_step
 from leanloop.search.stream_figures import AlongStream, along_stream
+from leanloop.search.task_report import (
+    Agreement,
+    TaskReport,
+    copies_in_holdout,
+    report_tasks,
+    say_tasks,
+)
 from leanloop.search.transfer import TransferProposer
 from leanloop.search.universe import Universe
 
@@ -66,7 +75,9 @@ class Subject(Protocol):
     spec: StudySpec
     prices: PriceBook
     recorded: RecordedRuns | None
-    suite: Tasks
+    tasks: Tasks
+    judge: Agreement | None
+    judge_usd: float
 
     def space(self) -> dict[str, tuple[Setting, ...]]:
         """Lever to the settings to try."""
@@ -99,7 +110,7 @@ class Optimization:
         self.spec = spec
         self.baseline = study.configuration(spec.baseline, "baseline")
         self.table, self.fresh = RunTable(study.prices), RunTable(study.prices)
-        self.search_tasks = list(study.suite.tasks(Split.SEARCH))
+        self.search_tasks = list(study.tasks.tasks(Split.SEARCH))
         self.references = {
             name: self.baseline.changed(study.configuration(changes, f"references.{name}"))
             for name, changes in spec.references.items()
@@ -109,7 +120,7 @@ class Optimization:
             self.ledger,
             self.table,
             self.fresh,
-            list(study.suite.tasks(Split.HOLDOUT)),
+            list(study.tasks.tasks(Split.HOLDOUT)),
             self.baseline,
             self.references,
         )
@@ -125,11 +136,22 @@ class Optimization:
 
     async def run(self) -> Result:
         """The race, the holdout, the result."""
+        self._look_at_tasks()
         await self._race()
         standing = self.contest.standing()
         finalists = self._finalists(standing)
         await self.holdout.run(finalists, self.observer)
         return self._result(standing, finalists)
+
+    def _look_at_tasks(self) -> None:
+        """Say before anything is spent that the holdout is not what it should be."""
+        if self.study.recorded is not None:
+            return
+        copies = copies_in_holdout(self.search_tasks, self.holdout.tasks)
+        if copies:
+            report = TaskReport(holdout=len(self.holdout.tasks), copies=len(copies))
+            report = msgspec.structs.replace(report, overlaps=tuple(copies[:1]))
+            self.observer.note(" ".join(say_tasks(report)))
 
     async def _race(self) -> None:
         make = PROPOSERS[self.spec.plan.propose]
@@ -217,7 +239,9 @@ class Optimization:
         alive.sort(key=lambda c: -(standing.chances.get(c) or 0.0))
         members = {c: self._member(c, standing) for c in [*on, *alive]}
         chosen, why = recommend(members, finalists, self.rule)
-        usd = None if self.ledger.purse.unknown_calls else float(self.ledger.purse.spent_usd)
+        usd = None
+        if not self.ledger.purse.unknown_calls:
+            usd = float(self.ledger.purse.spent_usd) + self.study.judge_usd
         base = self._member(self.baseline, standing)
         return Result(
             study=self.spec.name,
@@ -246,6 +270,17 @@ class Optimization:
             p_helps=standing.helps,
             constraints=self.spec.constraints,
             streams=tuple(self._along_streams(dict.fromkeys([*on, *finalists]))),
+            tasks=self._task_report(),
+        )
+
+    def _task_report(self) -> TaskReport:
+        runs = list(self.ledger.runs.values())
+        usd = self.study.prices.test_usd(runs)
+        found = report_tasks(self.search_tasks, self.holdout.tasks, runs)
+        return msgspec.structs.replace(
+            found,
+            judge=self.study.judge,
+            test_usd=None if usd is None else float(usd) + self.study.judge_usd,
         )
 
     def _along_streams(self, some: Iterable[Configuration]) -> Iterable[AlongStream]:

@@ -11,6 +11,7 @@ from leanloop.core.configuration import Configuration, Setting
 from leanloop.search.constraints import Check
 from leanloop.search.runtable import COLUMNS, RunTable
 from leanloop.search.stream_figures import AlongStream
+from leanloop.search.task_report import TaskReport
 from leanloop.stats.comparison import Verdict, judge, paired_difference, paired_ratio, say
 from leanloop.stats.interval import Interval, mean_interval, proportion_interval
 
@@ -156,6 +157,7 @@ class Result(msgspec.Struct, frozen=True):
         constraints: As the user wrote them.
         streams: Along the streams, those of the frontier that carry something over
             from task to task.
+        tasks: What the tasks are like.
     """
 
     study: str
@@ -183,6 +185,7 @@ class Result(msgspec.Struct, frozen=True):
     p_helps: float | None = None
     constraints: tuple[str, ...] = ()
     streams: tuple[AlongStream, ...] = ()
+    tasks: TaskReport = TaskReport()
 
     def member(self, id_: str) -> Member | None:
         """The baseline, a member of the race or a reference, by its id."""

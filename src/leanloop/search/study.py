@@ -19,7 +19,9 @@ from leanloop.models.builtin import build_model
 from leanloop.models.pacing import pace_models
 from leanloop.models.protocol import Model
 from leanloop.models.weights import Progress as FetchProgress
+from leanloop.search.judge_check import JudgeTrial
 from leanloop.search.kept_memory import KeptMemory
+from leanloop.search.kept_tasks import KeptTasks
 from leanloop.search.ledger import Ledger, Terms, names_of
 from leanloop.search.optimization import Optimization, Tasks
 from leanloop.search.protocol import Observer, Runner
@@ -33,8 +35,10 @@ from leanloop.search.result import (
 from leanloop.search.runtable import RunTable
 from leanloop.search.spec import StudySpec, check_study, read_study
 from leanloop.search.streams import check_streams
+from leanloop.search.task_report import Agreement
 from leanloop.store.protocol import Store, StudyRecord
 from leanloop.suites.builtin import build_suite
+from leanloop.suites.judge import JudgingSuite
 from leanloop.suites.protocol import Modelled, Suite
 
 if TYPE_CHECKING:
@@ -75,6 +79,9 @@ class Study:
         self.prices = spec.price_book()
         self.recorded = _recorded(spec)
         self.suite: Tasks = self.recorded or suite or _suite(spec)
+        self.tasks: Tasks = self.suite
+        self.judge: Agreement | None = None
+        self.judge_usd = 0.0
         self._check_streams()
         self._check_tests()
         self._models = dict(models) if models is not None else {}
@@ -197,12 +204,13 @@ class Study:
         if memory is not None:
             record = msgspec.structs.replace(record, name=f"{record.name} with {memory.name}")
         store.open_study(record)
+        self._keep_tasks(store, record.name)
         ledger = self._ledger(store, observer, name=record.name)
         ledger.kept = memory
         table = RunTable(self.prices)
         ledger.phase, ledger.alive = str(split), 1
         async with ledger.open():
-            for run in await ledger.make([(configuration, self.suite.tasks(split)[:first])]):
+            for run in await ledger.make([(configuration, self.tasks.tasks(split)[:first])]):
                 table.add(run)
         found = figures(table, configuration)
         empty = RunTable(self.prices)
@@ -226,6 +234,8 @@ class Study:
         """
         watching = observer or Silent()
         store.open_study(self.record())
+        self._keep_tasks(store, self.spec.name)
+        await self._try_judge(store, watching)
         ledger = self._ledger(store, watching, runner)
         async with ledger.open():
             earlier = self._earlier(store)
@@ -234,6 +244,18 @@ class Study:
             ledger.streams.keep_in(store, self.spec.name, Configuration(along.settings))
         store.save_result(self.spec.name, msgspec.json.encode(result))
         return result
+
+    def _keep_tasks(self, store: Store, name: str) -> None:
+        if self.recorded is None:
+            self.tasks = KeptTasks(cast(Suite, self.suite), store, name)
+
+    async def _try_judge(self, store: Store, observer: Observer) -> None:
+        """Try a judge on its labelled answers."""
+        if not isinstance(self.suite, JudgingSuite):
+            return
+        self.load_models()
+        trial = JudgeTrial(self.record(), store, self.prices, observer, self.spec.budget.max_usd)
+        self.judge, self.judge_usd = await trial.run(self.suite, self._models)
 
     def _earlier(self, store: Store) -> list[Configuration]:
         """The frontier of the study that this one starts from."""
@@ -250,9 +272,10 @@ class Study:
         self, store: Store, observer: Observer, runner: Runner | None = None, name: str = ""
     ) -> Ledger:
         spec = self.spec
+        cap = spec.budget.max_usd
         embedded = any(m.provider == "embedded" for m in spec.models.values())
         terms = Terms(
-            spec.budget.max_usd,
+            None if cap is None else max(cap - self.judge_usd, 0.0),
             warm_up=embedded,
             claim=self.recorded is None,
             bound=spec.memory.bound,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -37,6 +37,22 @@ class Paid(msgspec.Struct, frozen=True):
 
     usd: Decimal = Decimal(0)
     unknown_calls: int = 0
+
+
+class TaskRow(msgspec.Struct, frozen=True):
+    """A task as a study keeps it.
+
+    Attributes:
+        task_id: Unique in the study.
+        split: ``search`` or ``holdout``.
+        digest: Of what it asks for.
+        task_json: The task, whole.
+    """
+
+    task_id: str
+    split: str
+    digest: str
+    task_json: bytes
 
 
 class CallRow(msgspec.Struct, frozen=True):
@@ -148,6 +164,13 @@ class Store(Protocol):
 
     def studies(self) -> Sequence[str]:
         """Names of all studies, oldest first."""
+
+    def keep_tasks(self, study: str, tasks: Sequence[TaskRow]) -> Mapping[str, TaskRow]:
+        """Keep tasks of a study; one that is kept already is left as it is.
+
+        Returns:
+            Task id to what is kept, of every task of the study.
+        """
 
     def record(self, study: str, run: Run) -> bool:
         """Keep a run and give up its lease.

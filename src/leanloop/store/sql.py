@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -18,8 +18,17 @@ from leanloop.core.run import Run, RunKey, Status
 from leanloop.store.calls import SqlCallLog
 from leanloop.store.lease import Lease, is_gone
 from leanloop.store.memory import SqlMemory
-from leanloop.store.protocol import Paid, StudyRecord
-from leanloop.store.tables import LEASES, MEMORIES, METADATA, PAYMENTS, RESULTS, RUNS, STUDIES
+from leanloop.store.protocol import Paid, StudyRecord, TaskRow
+from leanloop.store.tables import (
+    LEASES,
+    MEMORIES,
+    METADATA,
+    PAYMENTS,
+    RESULTS,
+    RUNS,
+    STUDIES,
+    TASKS,
+)
 
 TRIES = 20
 """Tries to make the tables while another program does."""
@@ -90,6 +99,29 @@ class SqlStore:
             return list(
                 connection.scalars(sa.select(STUDIES.c.name).order_by(STUDIES.c.created_at))
             )
+
+    def keep_tasks(self, study: str, tasks: Sequence[TaskRow]) -> Mapping[str, TaskRow]:
+        """Keep tasks of a study; one that is kept already is left as it is.
+
+        Returns:
+            Task id to what is kept, of every task of the study.
+        """
+        known = self._tasks(study)
+        new = [
+            {"study": study, **msgspec.structs.asdict(t)} for t in tasks if t.task_id not in known
+        ]
+        if new:
+            with self._writing() as connection:
+                connection.execute(self._insert(TASKS).on_conflict_do_nothing(), new)
+            # Another program may have kept some in the same moment.
+            known = self._tasks(study)
+        return known
+
+    def _tasks(self, study: str) -> dict[str, TaskRow]:
+        columns = (TASKS.c[name] for name in TaskRow.__struct_fields__)
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(*columns).where(TASKS.c.study == study))
+            return {row[0]: TaskRow(*row) for row in rows}
 
     def record(self, study: str, run: Run) -> bool:
         """Keep a run and give up its lease.

@@ -26,6 +26,15 @@ RUNS = sa.Table(
     sa.Column("run_json", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("study", "configuration_id", "task_id", "seed"),
 )
+TASKS = sa.Table(
+    "tasks",
+    METADATA,
+    sa.Column("study", sa.ForeignKey("studies.name"), primary_key=True),
+    sa.Column("task_id", sa.String, primary_key=True),
+    sa.Column("split", sa.String, nullable=False),
+    sa.Column("digest", sa.String, nullable=False),
+    sa.Column("task_json", sa.LargeBinary, nullable=False),
+)
 RESULTS = sa.Table(
     "results",
     METADATA,
