@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
@@ -24,7 +25,20 @@ def _backoffice(**options: Any) -> Suite:  # noqa: ANN401 - checked by msgspec
         raise BadInputError("suite.options", str(error)) from error
 
 
-BUILT_IN: dict[str, Callable[..., Suite]] = {"backoffice": _backoffice}
+def _in_package(name: str) -> Callable[..., Suite]:
+    def make(**options: object) -> Suite:
+        # What builds on other people's packages loads them only when it is named.
+        package = importlib.import_module(f"leanloop.suites.{name}.suite")
+        suite: Suite = package.build(**options)
+        return suite
+
+    return make
+
+
+BUILT_IN: dict[str, Callable[..., Suite]] = {
+    "backoffice": _backoffice,
+    "bfcl": _in_package("bfcl"),
+}
 """Suite name to what makes it from its options."""
 
 
