@@ -38,6 +38,7 @@ def _in_package(name: str) -> Callable[..., Suite]:
 BUILT_IN: dict[str, Callable[..., Suite]] = {
     "backoffice": _backoffice,
     "bfcl": _in_package("bfcl"),
+    "textworld": _in_package("textworld"),
 }
 """Suite name to what makes it from its options."""
 
