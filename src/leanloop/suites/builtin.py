@@ -39,6 +39,7 @@ BUILT_IN: dict[str, Callable[..., Suite]] = {
     "backoffice": _backoffice,
     "bfcl": _in_package("bfcl"),
     "textworld": _in_package("textworld"),
+    "inspect": _in_package("inspect"),
 }
 """Suite name to what makes it from its options."""
 
