@@ -52,7 +52,7 @@ class TestInspect(SuiteConformance):
 async def test_solvers_come_before_the_query_and_the_scorer_after_the_answer():
     suite = made("plain")
     task = first(suite)
-    assert task.prompt.startswith(f"What is {task.task_id[1:]} + ")
+    assert task.prompt.strip().startswith(f"What is {task.task_id[1:]} + ")
     assert "step by step" in task.prompt
     for answer, success in ((f"ANSWER: {right(task)}", 1.0), ("ANSWER: 7", 0.0)):
         run, _ = await play(suite, task, [says(answer)])
@@ -81,7 +81,6 @@ async def test_tools_share_the_samples_store_with_its_scorer():
     once = [calls([("note", {"text": "a"})]), says("Done.")]
     runs = await asyncio.gather(*(play(suite, task, s) for s in (twice, once, [says("x")])))
     assert [run.success for run, _ in runs] == [1.0, 0.5, 0.0]
-    assert [u.result for u in runs[1][0].steps[0].tool_uses] == ["written: a"]
 
 
 async def test_what_a_tool_refuses_is_an_error_result():
@@ -246,7 +245,7 @@ def test_one_value_of_several_and_another_scale():
         ({"task": "nowhere:task"}, "nowhere"),
         ({"task": "nowhere.py@task"}, "no file 'nowhere.py'"),
         ({"task": "package/nothing"}, "package/nothing"),
-        ({"task": FILE}, "name one"),
+        ({"task": "examples/inspect_none.py"}, "no file"),
         ({"task": f"{TASKS}:not_a_task"}, "not a Task"),
         ({"task": f"{TASKS}:broken"}, "no data"),
         ({"task": f"{TASKS}:plain", "args": {"n": 1}}, "unexpected keyword"),
@@ -277,6 +276,6 @@ def test_the_extra_may_be_missing(monkeypatch):
 
 async def test_messages_of_tools_reach_the_model():
     suite = made("noting")
-    run, model = await play(suite, first(suite), [calls([("note", {"text": "a"})]), says("x")])
+    _, model = await play(suite, first(suite), [calls([("note", {"text": "a"})]), says("x")])
     told = [m for m in model.requests[-1].messages if isinstance(m, ToolMessage)]
     assert [m.text for m in told] == ["written: a"]

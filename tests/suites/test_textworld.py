@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def suite(fraction: bool = False) -> TextworldSuite:
     """Games are made once for all tests."""
     if not fraction:
         return TextworldSuite(SMALL)
-    shape = {"rooms": 3, "objects": 6, "quest_length": 2, "quests": 2}
+    shape: dict[str, Any] = {"rooms": 3, "objects": 6, "quest_length": 2, "quests": 2}
     return TextworldSuite(TextworldOptions(search_tasks=2, score="fraction", **shape))
 
 
@@ -88,7 +89,7 @@ async def test_a_game_is_played_through_the_agent():
 
 async def test_who_sees_only_what_is_told_can_find_the_way():
     """A player without the walkthrough wins a game of one room by what the texts say."""
-    shape = {"rooms": 1, "objects": 4, "quest_length": 2}
+    shape: dict[str, Any] = {"rooms": 1, "objects": 4, "quest_length": 2}
     small = TextworldSuite(TextworldOptions(search_tasks=1, **shape))
 
     def script(request: Request) -> AssistantMessage:
@@ -212,7 +213,7 @@ def test_no_game_is_made_before_it_is_played(monkeypatch):
 
 
 def test_a_goal_may_leave_the_way_open():
-    shape = {"rooms": 3, "objects": 6, "quest_length": 4, "search_tasks": 1}
+    shape: dict[str, Any] = {"rooms": 3, "objects": 6, "quest_length": 4, "search_tasks": 1}
     brief = TextworldSuite(TextworldOptions(goal="last", **shape))
     task = suite().tasks(Split.SEARCH)[0]
     long, short = (s.open(task)._game.objective for s in (suite(), brief))

@@ -61,7 +61,7 @@ class InspectSuite:
         if options.model is None and named.startswith("model_graded"):
             raise BadInputError(
                 "suite.options",
-                f"the scorer {named} queries a model; name one of the study's: model",
+                f"the scorer {named} queries a model; name the study's: model",
             )
         drawn = [
             self._draw(index, sample)

@@ -18,7 +18,9 @@ from typing import Any, TypeVar
 
 from inspect_ai import Task
 from inspect_ai._eval.context import init_task_context
+from inspect_ai._util.registry import RegistryInfo, set_registry_info, set_registry_params
 from inspect_ai.dataset import Sample
+from inspect_ai.log._samples import active_sample
 from inspect_ai.log._transcript import Transcript, init_transcript
 from inspect_ai.model import (
     ChatMessage,
@@ -80,10 +82,14 @@ class _Stand(Model):
     """The model of a sample: leanloop's loop, or a scorer's where one is given."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(_NoApi(MODEL), GenerateConfig())
+        api = _NoApi(MODEL)
+        # What records a query looks its model up by what registering it would have left there.
+        set_registry_info(api, RegistryInfo(type="modelapi", name="leanloop"))
+        set_registry_params(api, {})
+        super().__init__(api, GenerateConfig())
         self._session = session
 
-    async def generate(  # type: ignore[override] # the rest of its arguments says nothing here
+    async def generate(
         self,
         input: str | list[ChatMessage],  # noqa: A002 - Inspect's name for it
         tools: Any = (),  # noqa: ANN401 - many kinds of Inspect's
@@ -207,15 +213,31 @@ class Session:
         return self._query
 
     async def _solve(self) -> TaskState:
-        state = self._state
+        state, transcript = self._state, Transcript()
         init_task_context(_Stand(self))
-        init_transcript(Transcript())
+        init_transcript(transcript)
         set_sample_state(state)
         init_subtask_store(state.store)
         setup = self.task.setup
         steps = [] if setup is None else list(setup) if isinstance(setup, list | tuple) else [setup]
-        for step in [*steps, self.task.solver]:
-            state = await step(state, self._generate)  # type: ignore[operator,call-arg,misc]
+        async with active_sample(
+            task=self.task.name,
+            log_location="",
+            model=MODEL,
+            sample=self.sample.model_copy(update={"id": state.sample_id}),
+            epoch=1,
+            message_limit=None,
+            token_limit=None,
+            cost_limit=None,
+            time_limit=None,
+            working_limit=None,
+            fails_on_error=True,
+            transcript=transcript,
+            eval_id=state.uuid,
+            sample_uuid=state.uuid,
+        ):
+            for step in [*steps, self.task.solver]:
+                state = await step(state, self._generate)  # type: ignore[operator]
         return state
 
     async def _generate(self, state: TaskState, *_: object, **__: object) -> TaskState:

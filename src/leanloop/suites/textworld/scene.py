@@ -18,8 +18,10 @@ class Scene:
     """
 
     def __init__(self, game: Any, facts: Iterable[Any]) -> None:  # noqa: ANN401 - untyped
-        self._names = {ident: info.name for ident, info in game.infos.items()}
-        self._facts = sorted((f.name, tuple(v.name for v in f.arguments)) for f in facts)
+        self._names: dict[str, str] = {ident: info.name for ident, info in game.infos.items()}
+        self._facts: list[tuple[str, tuple[str, ...]]] = sorted(
+            (f.name, tuple(v.name for v in f.arguments)) for f in facts
+        )
 
     def room(self) -> str:
         """The room, what stands and lies in it, and its exits."""
