@@ -53,7 +53,7 @@ async def test_solvers_come_before_the_query_and_the_scorer_after_the_answer():
     suite = made("plain")
     task = first(suite)
     assert task.prompt.strip().startswith(f"What is {task.task_id[1:]} + ")
-    assert "step by step" in task.prompt
+    assert "step-by-step" in task.prompt
     for answer, success in ((f"ANSWER: {right(task)}", 1.0), ("ANSWER: 7", 0.0)):
         run, _ = await play(suite, task, [says(answer)])
         assert (run.success, run.status) == (success, Status.FINISHED), run.reason

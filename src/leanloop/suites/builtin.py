@@ -40,6 +40,7 @@ BUILT_IN: dict[str, Callable[..., Suite]] = {
     "bfcl": _in_package("bfcl"),
     "textworld": _in_package("textworld"),
     "inspect": _in_package("inspect"),
+    "tau": _in_package("tau"),
 }
 """Suite name to what makes it from its options."""
 
