@@ -1,4 +1,5 @@
 """The tools of the library desk; ``data`` is the database, changed in place."""
+# ruff: noqa: D417 - the database is no argument of the tools
 
 from __future__ import annotations
 

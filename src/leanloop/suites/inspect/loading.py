@@ -39,7 +39,8 @@ def load_task(spec: str, arguments: Mapping[str, Json]) -> Task:
     except BadInputError:
         raise
     except Exception as error:  # whatever a task's own code raises
-        raise BadInputError(WHERE, f"task {spec!r}: {type(error).__name__}: {error}") from error
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BadInputError(WHERE, f"task {spec!r}: {problem}") from error
     if len(made) != 1:
         raise BadInputError(WHERE, f"task: {spec!r} names {len(made)} tasks; name one: {file}@name")
     if not isinstance(made[0], Task):

@@ -157,7 +157,7 @@ class Session:
         except BadInputError:
             raise
         except Exception as error:  # whatever a solver raises
-            problem = f"{type(error).__name__}: {error}"
+            problem = " ".join(f"{type(error).__name__}: {error}".split())
             raise BadInputError("suite inspect", f"a solver failed: {problem}") from error
         if query is None:
             raise BadInputError("suite inspect", "its solvers never query the model")

@@ -23,7 +23,7 @@ from leanloop.core.message import Json, ToolSpec
 DATABASE = "data"
 """The first parameter of every tool: the database, to be changed in place."""
 READ_ONLY = "READ_ONLY"
-"""The module's own list of tools that change nothing."""
+"""The module's own list of tools that change nothing; without it that is unknown of all."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def read_tools(path: Path) -> dict[str, Tool]:
         BadInputError: The file cannot be loaded, or a function in it is no tool.
     """
     module = _load(path)
-    read_only = frozenset(getattr(module, READ_ONLY, ()))
+    listed = getattr(module, READ_ONLY, None)
+    read_only = None if listed is None else frozenset(listed)
     tools = {}
     for name, function in vars(module).items():
         if name.startswith("_") or not inspect.isfunction(function):
@@ -87,7 +88,7 @@ def read_tools(path: Path) -> dict[str, Tool]:
             tools[name] = _tool(path, name, function, read_only)
     if not tools:
         raise BadInputError(str(path), "has no function whose name does not begin with _")
-    for name in sorted(read_only - set(tools)):
+    for name in sorted((read_only or frozenset()) - set(tools)):
         raise BadInputError(str(path), f"{READ_ONLY} names {name!r}, which is no function here")
     return tools
 
@@ -104,7 +105,8 @@ def _load(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's code raises
         del sys.modules[name]
-        raise BadInputError(_place(path, error), f"{type(error).__name__}: {error}") from error
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BadInputError(_place(path, error), problem) from error
     return module
 
 
@@ -115,7 +117,9 @@ def _place(path: Path, error: Exception) -> str:
     return f"{path}:{lines[-1]}" if lines else str(path)
 
 
-def _tool(path: Path, name: str, function: Callable[..., Any], read_only: frozenset[str]) -> Tool:
+def _tool(
+    path: Path, name: str, function: Callable[..., Any], read_only: frozenset[str] | None
+) -> Tool:
     where = f"{path}:{function.__code__.co_firstlineno}"
     parameters = list(inspect.signature(function).parameters.values())
     if not parameters or parameters[0].name != DATABASE:
@@ -139,7 +143,7 @@ def _tool(path: Path, name: str, function: Callable[..., Any], read_only: frozen
         if parameter.default is inspect.Parameter.empty:
             required.append(parameter.name)
     whole = {"type": "object", "properties": properties, "required": required}
-    spec = ToolSpec(name, _summary(text), whole, True if name in read_only else None)
+    spec = ToolSpec(name, _summary(text), whole, None if read_only is None else name in read_only)
     return Tool(spec, function, types)
 
 
@@ -153,7 +157,10 @@ def _schema(
     try:
         schema: dict[str, Json] = msgspec.json.schema(hints[parameter.name])
     except TypeError as error:
-        raise BadInputError(where, f"{name}: the type of {parameter.name}: {error}") from error
+        problem = f"{name}: the type of {parameter.name} is none of JSON values"
+        raise BadInputError(where, problem) from error
+    if "$defs" in schema:
+        raise BadInputError(where, f"{name}: the type of {parameter.name} is none of JSON values")
     options = [s for s in schema.get("anyOf", ()) if s != {"type": "null"}]
     return options[0] if len(options) == 1 else schema
 
