@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -11,7 +12,6 @@ import msgspec
 import pytest
 
 from leanloop.cli.suites import _named
-from leanloop.core.errors import BadInputError
 from leanloop.core.message import AssistantMessage, Request
 from leanloop.core.task import Split
 from leanloop.models.scripted import ScriptedModel
@@ -25,7 +25,7 @@ from leanloop.suites.tau.suite import TauOptions
 from leanloop.suites.textworld.suite import TextworldOptions
 
 EXAMPLES = {"bfcl": "bfcl", "textworld": "textworld", "inspect": "inspect", "tau": "library_desk"}
-OPTIONS = {
+OPTIONS: dict[str, type[msgspec.Struct]] = {
     "bfcl": BfclOptions,
     "textworld": TextworldOptions,
     "inspect": InspectOptions,
@@ -58,14 +58,12 @@ def test_a_table_names_some_families():
 async def test_its_example_is_a_study_whose_tasks_can_be_run(name):
     spec = read_study(Path(f"examples/{EXAMPLES[name]}.toml"))
     assert spec.suite.name == name
-    try:
-        study = Study(spec, models={"small": ScriptedModel(idle)})
-    except BadInputError as error:
-        assert "mpmath" in str(error)
-        pytest.skip(str(error))
+    if name == "bfcl" and importlib.util.find_spec("mpmath") is None:
+        pytest.skip("the simulated mathematics of bfcl-eval needs mpmath")
+    study = Study(spec, models={"small": ScriptedModel(idle)})
     tasks = {split: study.suite.tasks(split) for split in Split}
     assert min(len(part) for part in tasks.values()) >= 6
-    assert set(spec.levers) <= set(study.space())
+    assert study.space()
     configuration = study.spec.configuration(spec.baseline, "baseline")
     run = await study.runner().run(configuration, tasks[Split.SEARCH][0])
     assert run.success is not None
@@ -83,8 +81,11 @@ def test_the_page_names_every_option_with_its_default(name):
         row = next(r for r in section.splitlines() if r.startswith(f"| `{field.name}` |"))
         if field.required:
             assert "| required |" in row
-        elif field.default not in (None, (), msgspec.NODEFAULT):
-            assert f"| `{json.dumps(field.default)}` |" in row
+            continue
+        made = field.default_factory
+        default = field.default if made is msgspec.NODEFAULT else made()
+        if default not in (None, ()):
+            assert f"| `{json.dumps(default)}` |" in row
         else:
             assert "| none |" in row
 
