@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.table import Table
 
 from leanloop.cli.options import JsonOption, answers_console, emit
+from leanloop.core.errors import BadInputError
 from leanloop.core.task import Split
 from leanloop.suites.builtin import ABOUT, BUILT_IN, build_suite
 
 
 def suites(json: JsonOption = False) -> None:
-    """List the suites: what they are, and a task of each that needs no options."""
+    """List the suites: what each is, with a task, or what it needs first."""
     rows = [_row(name) for name in BUILT_IN]
     if json:
         emit(rows)
         return
-    table = Table("suite", "what it is", "needs", "such as")
+    table = Table("suite", "what it is", "search", "holdout", "such as")
     for r in rows:
-        table.add_row(*(str(r[k]) for k in ("name", "about", "needs", "example")))
+        counts = ("–" if r[k] is None else str(r[k]) for k in ("search_tasks", "holdout_tasks"))
+        such_as = f"needs: {r['needs']}" if r["needs"] else r["example"]
+        table.add_row(r["name"], r["about"], *counts, such_as)
     answers_console().print(table)
 
 
-def _row(name: str) -> dict[str, object]:
+def _row(name: str) -> dict[str, Any]:
     about = ABOUT[name]
-    row: dict[str, object] = {"name": name, "about": about.text, "needs": about.needs}
+    row: dict[str, Any] = {
+        "name": name,
+        "about": about.text,
+        "search_tasks": None,
+        "holdout_tasks": None,
+    }
+    row |= {"families": [], "example": None, "needs": about.needs or None}
     if about.needs:
-        return row | {"search_tasks": None, "holdout_tasks": None, "families": [], "example": ""}
-    suite = build_suite(name, {})
-    tasks = {split: suite.tasks(split) for split in Split}
+        return row
+    try:
+        suite = build_suite(name, {})
+        tasks = {split: suite.tasks(split) for split in Split}
+    except BadInputError as error:
+        return row | {"needs": str(error)}
     return row | {
         "search_tasks": len(tasks[Split.SEARCH]),
         "holdout_tasks": len(tasks[Split.HOLDOUT]),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TypeVar
-
-import msgspec
 
 from leanloop.core.errors import BadInputError
 from leanloop.core.imports import load_object, look_in
@@ -16,61 +14,30 @@ from leanloop.core.task import Split
 from leanloop.suites.protocol import Suite
 
 ENTRY_POINT_GROUP = "leanloop.suites"
-O = TypeVar("O")  # noqa: E741 - the options
 
 Maker = Callable[[Mapping[str, object], Path], Suite]
 """Makes a suite from its options and the folder that names of files start from."""
 
 
-def _read(options: Mapping[str, object], type_: type[O]) -> O:
-    try:
-        return msgspec.convert(dict(options), type_)
-    except msgspec.ValidationError as error:
-        raise BadInputError("suite.options", str(error)) from error
+def _of(module: str) -> Maker:
+    """What ``build`` of a module makes, the module loaded only when its suite is named."""
 
+    def make(options: Mapping[str, object], base: Path) -> Suite:
+        suite: Suite = import_module(f"leanloop.suites.{module}").build(options, base)
+        return suite
 
-def _backoffice(options: Mapping[str, object], base: Path) -> Suite:
-    from leanloop.suites.backoffice.suite import (  # noqa: PLC0415 - only the one that is named
-        BackofficeOptions,
-        BackofficeSuite,
-    )
-
-    del base
-    return BackofficeSuite(_read(options, BackofficeOptions))
-
-
-def _jsonl(options: Mapping[str, object], base: Path) -> Suite:
-    from leanloop.suites.jsonl.suite import (  # noqa: PLC0415 - only the one that is named
-        JsonlOptions,
-        build_jsonl_suite,
-    )
-
-    return build_jsonl_suite(_read(options, JsonlOptions), base)
-
-
-def _python(options: Mapping[str, object], base: Path) -> Suite:
-    from leanloop.suites.python_tasks import (  # noqa: PLC0415 - only the one that is named
-        PythonOptions,
-        build_python_suite,
-    )
-
-    return build_python_suite(_read(options, PythonOptions), base)
-
-
-def _command(options: Mapping[str, object], base: Path) -> Suite:
-    from leanloop.suites.command.suite import (  # noqa: PLC0415 - only the one that is named
-        CommandOptions,
-        build_command_suite,
-    )
-
-    return build_command_suite(_read(options, CommandOptions), base)
+    return make
 
 
 BUILT_IN: dict[str, Maker] = {
-    "backoffice": _backoffice,
-    "jsonl": _jsonl,
-    "python": _python,
-    "command": _command,
+    "backoffice": _of("backoffice.suite"),
+    "jsonl": _of("jsonl.suite"),
+    "python": _of("python_tasks"),
+    "command": _of("command.suite"),
+    "tau": _of("tau.suite"),
+    "bfcl": _of("bfcl.suite"),
+    "textworld": _of("textworld.suite"),
+    "inspect": _of("inspect.suite"),
 }
 """Suite name to what makes it."""
 
@@ -81,7 +48,7 @@ class About:
 
     Args:
         text: What it is, in a few words.
-        needs: Options or extras without which it cannot be made; "" for none.
+        needs: Options without which it cannot be made; "" for none.
     """
 
     text: str
@@ -93,6 +60,10 @@ ABOUT: dict[str, About] = {
     "jsonl": About("tasks of your own, a JSON line each", "file"),
     "python": About("tasks of your own, yielded by a function", "tasks"),
     "command": About("a folder that one program sets up and another checks", "file, check"),
+    "tau": About("a service desk: policy, database, tools, users who go on talking", "folder"),
+    "bfcl": About("BFCL's multi-turn tasks, scored by its own checker"),
+    "textworld": About("text games made from a seed"),
+    "inspect": About("any task of Inspect, with its tools and scorer", "task"),
 }
 """What is said of each of them."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,6 +11,7 @@ from leanloop.core.errors import BadInputError
 from leanloop.core.imports import load_object
 from leanloop.core.task import Example, Split, Task
 from leanloop.suites.case import Case
+from leanloop.suites.options import read_options
 from leanloop.suites.protocol import Environment
 from leanloop.suites.splitting import Draw, split_groups
 
@@ -98,20 +99,22 @@ def _named(case: Case) -> Split:
         raise BadInputError(f"task {case.task_id}", "split takes search or holdout") from None
 
 
-def build_python_suite(options: PythonOptions, base: Path) -> CaseSuite:
+def build(options: Mapping[str, object], base: Path) -> CaseSuite:
     """The suite that a study names.
 
     Raises:
         BadInputError: The function cannot be had, or what it yields cannot be used.
     """
     del base
+    wanted = read_options(options, PythonOptions)
     where = "suite.options.tasks"
-    function = load_object(options.tasks, where)
+    function = load_object(wanted.tasks, where)
     try:
         cases = list(function())
     except TypeError as error:
-        raise BadInputError(where, f"{options.tasks!r} yields no tasks: {error}") from error
+        raise BadInputError(where, f"{wanted.tasks!r} yields no tasks: {error}") from error
     for case in cases:
         if not isinstance(case, Case):
             raise BadInputError(where, f"yields leanloop.Case, not {type(case).__name__}")
-    return CaseSuite("python", options.instructions, cases, Draw(options.holdout, options.seed))
+    draw = Draw(wanted.holdout, wanted.seed)
+    return CaseSuite("python", wanted.instructions, cases, draw)

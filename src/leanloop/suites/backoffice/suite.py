@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 
 import msgspec
 
@@ -25,6 +26,7 @@ from leanloop.suites.backoffice.stream import Plan, StreamTasks
 from leanloop.suites.backoffice.tools import EXTRA_TOOLS, TOOLS, Backoffice
 from leanloop.suites.backoffice.verify import Check
 from leanloop.suites.backoffice.world import USUAL_NUMBERS, World, make_world
+from leanloop.suites.options import read_options
 
 INSTRUCTIONS = (
     "You work in the back office of a company. Use the tools to look things up and to change "
@@ -168,6 +170,16 @@ class BackofficeSuite:
         finally:
             environment.close()
         return Example(draft.wordings[2], steps, draft.answer)
+
+
+def build(options: Mapping[str, object], base: Path) -> BackofficeSuite:
+    """The suite of a study's options.
+
+    Raises:
+        BadInputError: An option is wrong.
+    """
+    del base
+    return BackofficeSuite(read_options(options, BackofficeOptions))
 
 
 def _draw(family: str, pool: Pool, seed: str, world_seed: str) -> tuple[Draft, World]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from leanloop.suites.case import Case
 from leanloop.suites.command.environment import CheckedFolder, FolderTask
 from leanloop.suites.folder import check_names
 from leanloop.suites.limited_program import ProgramLimits, passed_on
+from leanloop.suites.options import read_options
 from leanloop.suites.python_tasks import CaseSuite
 from leanloop.suites.splitting import Draw
 from leanloop.suites.table_file import Line, read_lines
@@ -85,21 +87,22 @@ class CommandTask(msgspec.Struct, frozen=True):
     split: str | None = None
 
 
-def build_command_suite(options: CommandOptions, base: Path) -> CaseSuite:
+def build(options: Mapping[str, object], base: Path) -> CaseSuite:
     """The suite that a study names.
 
     Args:
-        options: Which file and programs.
+        options: See ``CommandOptions``.
         base: The folder that names of files start from.
 
     Raises:
         BadInputError: A file or a line cannot be used; file and line are named.
     """
-    _check(options)
-    path = base / options.file
-    lines = read_lines(path, CommandTask, options.fields)
-    cases = [_case(line, options, base) for line in lines]
-    return CaseSuite("command", options.instructions, cases, Draw(options.holdout, options.seed))
+    wanted = read_options(options, CommandOptions)
+    _check(wanted)
+    path = base / wanted.file
+    lines = read_lines(path, CommandTask, wanted.fields)
+    cases = [_case(line, wanted, base) for line in lines]
+    return CaseSuite("command", wanted.instructions, cases, Draw(wanted.holdout, wanted.seed))
 
 
 def _check(options: CommandOptions) -> None:

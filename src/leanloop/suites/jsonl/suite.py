@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from leanloop.suites.folder import Folder, check_names
 from leanloop.suites.folder_environment import FolderEnvironment
 from leanloop.suites.function_tools import FunctionTools
 from leanloop.suites.judge import JudgedEnvironment, JudgeOptions, JudgingSuite
+from leanloop.suites.options import read_options
 from leanloop.suites.protocol import Environment
 from leanloop.suites.python_tasks import CaseSuite
 from leanloop.suites.splitting import Draw
@@ -73,24 +74,25 @@ class JsonlTask(msgspec.Struct, frozen=True):
     split: str | None = None
 
 
-def build_jsonl_suite(options: JsonlOptions, base: Path) -> CaseSuite:
+def build(options: Mapping[str, object], base: Path) -> CaseSuite:
     """The suite that a study names.
 
     Args:
-        options: Which file, and how it is read.
+        options: See ``JsonlOptions``.
         base: The folder that the file's name starts from.
 
     Raises:
         BadInputError: A file or a line cannot be used; file and line are named.
     """
-    path = base / options.file
-    tools = _functions(options.tools)
-    lines = list(read_lines(path, JsonlTask, options.fields))
-    cases = [_case(line, path.parent, tools, options.judge) for line in lines]
-    common = options.instructions, cases, Draw(options.holdout, options.seed)
-    if options.judge is None:
+    wanted = read_options(options, JsonlOptions)
+    path = base / wanted.file
+    tools = _functions(wanted.tools)
+    lines = list(read_lines(path, JsonlTask, wanted.fields))
+    cases = [_case(line, path.parent, tools, wanted.judge) for line in lines]
+    common = wanted.instructions, cases, Draw(wanted.holdout, wanted.seed)
+    if wanted.judge is None:
         return CaseSuite("jsonl", *common)
-    return JudgingSuite("jsonl", *common, judge=options.judge, base=base)
+    return JudgingSuite("jsonl", *common, judge=wanted.judge, base=base)
 
 
 def _functions(name: str | None) -> Sequence[Callable[..., Any]]:

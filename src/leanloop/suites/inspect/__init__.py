@@ -1,0 +1,1 @@
+"""Tasks of Inspect under leanloop's own loop."""

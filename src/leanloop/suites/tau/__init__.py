@@ -1,0 +1,1 @@
+"""Conversations at a service desk: a policy, a database, tools and a user, from a folder."""

@@ -1,0 +1,1 @@
+"""Text games that TextWorld generates from a seed."""
