@@ -1,7 +1,7 @@
 """Links of the pages to files of the repository that are not pages lead to the repository.
 
-A page is read in two places: in the repository, where ``../examples/own_suite.py`` is a file, and on
-the site, where it is not. ``mkdocs`` calls ``on_page_markdown`` for every page.
+A page is read in two places: in the repository, where ``../examples/own_suite.py`` is a file,
+and on the site, where it is not. ``mkdocs`` calls ``on_page_markdown`` for every page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOG = logging.getLogger("mkdocs.hooks.links")
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:  # noqa: ANN401 - mkdocs' own
     """Rewrite the links of one page that leave ``docs``; one that leads nowhere is a warning."""
     here = (ROOT / "docs" / page.file.src_uri).parent
-    base = f"{config['repo_url']}/blob/main"
+    base = f"{config['extra']['repository']}/blob/main"
 
     def moved(match: re.Match[str]) -> str:
         target = (here / match[2]).resolve()
