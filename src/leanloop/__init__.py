@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from leanloop.search.spec import StudySpec as StudySpec
     from leanloop.search.study import Study as Study
     from leanloop.store.sql import SqlStore as SqlStore
+    from leanloop.suites.case import Case as Case
+    from leanloop.suites.function_tools import FunctionTools as FunctionTools
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Case": "leanloop.suites.case",
     "Configuration": "leanloop.core.configuration",
+    "FunctionTools": "leanloop.suites.function_tools",
     "Result": "leanloop.search.result",
     "SqlStore": "leanloop.store.sql",
     "Study": "leanloop.search.study",

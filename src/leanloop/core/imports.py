@@ -10,6 +10,14 @@ from typing import Any
 from leanloop.core.errors import BadInputError
 
 
+def look_in(folder: Path) -> None:
+    """Find modules in a folder too, before those that are installed."""
+    here = str(folder.resolve())
+    if here not in sys.path:
+        # The console script's path starts at its own folder, not at the user's.
+        sys.path.insert(0, here)
+
+
 def load_object(name: str, where: str) -> Any:  # noqa: ANN401 - whatever the user wrote
     """The object that ``module:object`` names; modules in the current folder are found too.
 
@@ -19,10 +27,7 @@ def load_object(name: str, where: str) -> Any:  # noqa: ANN401 - whatever the us
     module, _, attribute = name.partition(":")
     if not (module and attribute):
         raise BadInputError(where, f"{name!r} is not of the form module:object")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        # The console script's path starts at its own folder, not at the user's.
-        sys.path.insert(0, here)
+    look_in(Path.cwd())
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:

@@ -35,7 +35,7 @@ from leanloop.models.builtin import ModelSpec, build_model
 from leanloop.models.protocol import Model
 from leanloop.store.protocol import Outcome
 from leanloop.suites.protocol import Conversing, Suite
-from leanloop.suites.testing import verified
+from leanloop.suites.testing import prepared, verified
 from leanloop.traces.call_record import CallRecord
 from leanloop.traces.trace import ACT
 
@@ -300,6 +300,9 @@ class OutsideAgent:
         user, judge = partial(self._ask, record, "user"), partial(self._ask, record, "judge")
         asked = AgentRun(task, environment, url, key, next(iter(self.specs)), user)
         try:
+            start = time.perf_counter()
+            await prepared(environment)
+            record.waited_s += time.perf_counter() - start
             async with asyncio.timeout(self.limits.timeout_s):
                 answer = await self.program.run(asked)
                 success = await verified(environment, answer, judge)

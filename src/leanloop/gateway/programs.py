@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import json
 import os
 import shlex
 import shutil
-import signal
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from leanloop.core.errors import BadInputError, ModelError
 from leanloop.core.imports import load_object
 from leanloop.core.message import Json, Request, Response, ToolCall, ToolSpec
 from leanloop.core.task import Task
+from leanloop.suites.limited_program import end_group
 from leanloop.suites.protocol import Ask, Environment
 from leanloop.suites.testing import replied
 
@@ -27,7 +26,6 @@ LONGEST_ANSWER = 1_000_000
 """Characters of a program's output that are taken as its answer, the last ones."""
 SHOWN = 300
 """Characters of what a program wrote to standard error that a run keeps."""
-KILL_AFTER_S = 5.0
 
 
 class ProgramError(Exception):
@@ -140,7 +138,7 @@ class Command:
         try:
             out, err = await process.communicate()
         finally:
-            await _end(process)
+            await end_group(process)
             if fresh is not None:
                 shutil.rmtree(fresh, ignore_errors=True)
         answer = out.decode("utf-8", "replace").strip()[-LONGEST_ANSWER:]
@@ -148,17 +146,6 @@ class Command:
             said = " ".join(err.decode("utf-8", "replace").replace(run.api_key, "[key]").split())
             raise ProgramError(f"exit {process.returncode}: {said[-SHOWN:]}", answer)
         return answer
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End the program and all that it has started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(KILL_AFTER_S):
-                await process.wait()
-                return
 
 
 def _variables(run: AgentRun, folder: Path) -> dict[str, str]:

@@ -27,7 +27,7 @@ from leanloop.loop.pipeline import Pipeline, build_pipeline
 from leanloop.loop.run_memory import RunMemory
 from leanloop.models.protocol import Model
 from leanloop.suites.protocol import Environment, Suite
-from leanloop.suites.testing import replied, verified
+from leanloop.suites.testing import prepared, replied, verified
 
 LAST_STEP = "You cannot call tools any more. Give your answer now."
 
@@ -138,6 +138,10 @@ class Agent:
     ) -> float:
         environment = self.suite.open(task)
         try:
+            start = time.perf_counter()
+            await prepared(environment)
+            # Setting the task up is no work of the agent's.
+            record.queued_s += time.perf_counter() - start
             meter = _Meter(self.models, record)
             turn = _Turn(Pipeline({}), meter, environment, record)
             context = RunContext(

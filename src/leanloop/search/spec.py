@@ -166,6 +166,8 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         memory: What an agent keeps along a stream.
         margin: Success that may be lost before a configuration counts as worse.
         usd_per_hour: Price of this machine, for embedded models.
+        folder: Where its file is, set by what reads it: names of the suite's files start
+            from there.
     """
 
     name: str
@@ -186,6 +188,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     constraints: tuple[str, ...] = ()
     margin: float = 0.02
     usd_per_hour: Decimal = DEFAULT_USD_PER_HOUR
+    folder: str = ""
 
     @property
     def max_runs(self) -> int | None:
@@ -311,7 +314,8 @@ def read_study(path: Path) -> StudySpec:
 
 
 def _beside(spec: StudySpec, path: Path) -> StudySpec:
-    """Recorded runs are looked for beside the study's own file first."""
+    """The study with where its file is; recorded runs are looked for there first."""
+    spec = msgspec.structs.replace(spec, folder=str(path.parent.resolve()))
     recorded = spec.suite.recorded
     if recorded is None or not (path.parent / recorded).is_file():
         return spec

@@ -296,4 +296,4 @@ def _recorded(spec: StudySpec) -> RecordedRuns | None:
 
 
 def _suite(spec: StudySpec) -> Suite:
-    return build_suite(spec.suite.name, spec.suite.options)
+    return build_suite(spec.suite.name, spec.suite.options, Path(spec.folder))

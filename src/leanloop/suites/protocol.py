@@ -34,6 +34,18 @@ class Ask(Protocol):
 
 
 @runtime_checkable
+class Prepared(Protocol):
+    """An environment that takes time to set up."""
+
+    async def prepare(self) -> None:
+        """Set it up, before anything else is done with it.
+
+        Raises:
+            BadInputError: It cannot be set up, which is no failure of the agent.
+        """
+
+
+@runtime_checkable
 class Conversing(Protocol):
     """An environment whose user may go on talking once the agent has answered."""
 

@@ -1,8 +1,18 @@
-"""What a test does with an agent's answer: its user may go on, its verifier may be a model."""
+"""What a test does around a run: sets its world up, lets its user speak, verifies its answer."""
 
 from __future__ import annotations
 
-from leanloop.suites.protocol import Ask, Conversing, Environment, Judged
+from leanloop.suites.protocol import Ask, Conversing, Environment, Judged, Prepared
+
+
+async def prepared(environment: Environment) -> None:
+    """Set an environment up, where that takes time.
+
+    Raises:
+        BadInputError: It cannot be set up.
+    """
+    if isinstance(environment, Prepared):
+        await environment.prepare()
 
 
 async def replied(environment: Environment, answer: str, ask: Ask) -> str | None:

@@ -1,0 +1,1 @@
+"""The suite ``jsonl``: a file with a task a line."""

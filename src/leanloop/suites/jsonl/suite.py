@@ -1,0 +1,165 @@
+"""Tasks from a file of JSON lines, in the form that users have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from leanloop.core.errors import BadInputError
+from leanloop.core.imports import load_object
+from leanloop.core.message import Json
+from leanloop.suites.answer_check import build_check, check_of_value
+from leanloop.suites.case import Case, checked
+from leanloop.suites.folder import Folder, check_names
+from leanloop.suites.folder_environment import FolderEnvironment
+from leanloop.suites.function_tools import FunctionTools
+from leanloop.suites.judge import JudgedEnvironment, JudgeOptions, JudgingSuite
+from leanloop.suites.protocol import Environment
+from leanloop.suites.python_tasks import CaseSuite
+from leanloop.suites.splitting import Draw
+from leanloop.suites.table_file import Line, read_lines
+
+
+class JsonlOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The options of the suite.
+
+    Attributes:
+        file: The tasks, from the study's own folder.
+        instructions: The system text that every task shares.
+        holdout: Share of the tasks to hold out, by groups, where a line names no split.
+        seed: Of that draw.
+        tools: ``module:LIST``: plain functions that every task may call; calls must
+            change nothing, since all runs share them.
+        fields: Names of a line's fields, where the file has others, such as
+            ``{ prompt = "question" }``.
+        judge: The model that scores what a line's check leaves to a judge.
+    """
+
+    file: str
+    instructions: str = "Answer with the value alone."
+    holdout: float = 0.4
+    seed: int = 0
+    tools: str | None = None
+    fields: dict[str, str] = {}
+    judge: JudgeOptions | None = None
+
+
+class JsonlTask(msgspec.Struct, frozen=True):
+    """A line. Other fields may stand in it.
+
+    Attributes:
+        prompt: What the user asks.
+        id: Unique and stable; a digest of the prompt when it is missing.
+        expected: What the answer should be: text, number, list (a set) or object.
+        check: How else an answer is scored: see ``leanloop.suites.answer_check``; or
+            ``{"judge": "what a right answer has"}``.
+        files: Name to text, or names of files beside the JSONL file: the task's folder.
+        tags: The first is the kind of task.
+        group: Tasks of one group are never parted between the splits.
+        split: ``search`` or ``holdout``; drawn by group and seed when missing.
+    """
+
+    prompt: str
+    id: str | int = ""
+    expected: Json = msgspec.UNSET
+    check: dict[str, Json] | None = None
+    files: dict[str, str] | list[str] = {}
+    tags: list[str] = []
+    group: str | int = ""
+    split: str | None = None
+
+
+def build_jsonl_suite(options: JsonlOptions, base: Path) -> CaseSuite:
+    """The suite that a study names.
+
+    Args:
+        options: Which file, and how it is read.
+        base: The folder that the file's name starts from.
+
+    Raises:
+        BadInputError: A file or a line cannot be used; file and line are named.
+    """
+    path = base / options.file
+    tools = _functions(options.tools)
+    lines = list(read_lines(path, JsonlTask, options.fields))
+    cases = [_case(line, path.parent, tools, options.judge) for line in lines]
+    common = options.instructions, cases, Draw(options.holdout, options.seed)
+    if options.judge is None:
+        return CaseSuite("jsonl", *common)
+    return JudgingSuite("jsonl", *common, judge=options.judge, base=base)
+
+
+def _functions(name: str | None) -> Sequence[Callable[..., Any]]:
+    if name is None:
+        return ()
+    found = load_object(name, "suite.options.tools")
+    if callable(found):
+        found = [found]
+    if not isinstance(found, list | tuple) or not all(map(callable, found)):
+        raise BadInputError("suite.options.tools", f"{name!r} is no list of functions")
+    return found
+
+
+def _case(
+    line: Line[JsonlTask],
+    folder: Path,
+    tools: Sequence[Callable[..., Any]],
+    judge: JudgeOptions | None,
+) -> Case:
+    task, where = line.value, line.where
+    verify, rubric = _verifier(task, where, judge)
+    check_names(task.files, where)
+    texts = _texts(task.files, folder, where)
+    make: Callable[[], Environment] = partial(_open, tools, verify, texts)
+    if rubric is not None and judge is not None:
+        make = partial(JudgedEnvironment, make, task.prompt, rubric, judge)
+    make().close()
+    return Case(
+        prompt=task.prompt,
+        environment=make,
+        id=str(task.id),
+        group=str(task.group),
+        tags=task.tags,
+        split=task.split,
+    )
+
+
+def _open(
+    tools: Sequence[Callable[..., Any]],
+    verify: Callable[[str | None], float],
+    texts: dict[str, str],
+) -> Environment:
+    if not texts:
+        return FunctionTools(tools, verify)
+    folder = Folder()
+    folder.fill(texts)
+    return FolderEnvironment(folder, [folder.list_files, folder.read_file, *tools], verify)
+
+
+def _verifier(
+    task: JsonlTask, where: str, judge: JudgeOptions | None
+) -> tuple[Callable[[str | None], float], str | None]:
+    """What scores an answer, and what a judge is told, where one scores it."""
+    if (task.expected is msgspec.UNSET) == (task.check is None):
+        raise BadInputError(where, "a task takes expected or check, one of them")
+    if task.check is None:
+        return checked(build_check(check_of_value(task.expected), where)), None
+    if "judge" not in task.check:
+        return checked(build_check(task.check, where)), None
+    if judge is None:
+        raise BadInputError(where, "a judge is asked for; name its model: suite.options.judge")
+    return lambda _: 0.0, str(task.check["judge"])
+
+
+def _texts(files: dict[str, str] | list[str], folder: Path, where: str) -> dict[str, str]:
+    if isinstance(files, dict):
+        return files
+    try:
+        return {name: (folder / name).read_text(encoding="utf-8") for name in files}
+    except (OSError, UnicodeDecodeError) as error:
+        said = getattr(error, "strerror", None) or "is not a text file in UTF-8"
+        raise BadInputError(where, f"files: {getattr(error, 'filename', '')}: {said}") from error

@@ -1,0 +1,117 @@
+"""The suite ``python``: a function of the user's that yields tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from leanloop.core.errors import BadInputError
+from leanloop.core.imports import load_object
+from leanloop.core.task import Example, Split, Task
+from leanloop.suites.case import Case
+from leanloop.suites.protocol import Environment
+from leanloop.suites.splitting import Draw, split_groups
+
+
+class PythonOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The options of the suite.
+
+    Attributes:
+        tasks: ``module:function``; the function takes nothing and yields ``leanloop.Case``.
+        instructions: The system text that every task shares.
+        holdout: Share of the tasks to hold out, by groups, where a case names no split.
+        seed: Of that draw.
+    """
+
+    tasks: str
+    instructions: str = "Answer with the value alone."
+    holdout: float = 0.4
+    seed: int = 0
+
+
+class CaseSuite:
+    """Cases as a suite.
+
+    Args:
+        name: The suite's name.
+        instructions: The system text.
+        cases: The tasks.
+        draw: How splits are drawn where a case names none.
+
+    Raises:
+        BadInputError: An id comes twice, or a case cannot be used.
+    """
+
+    examples: tuple[Example, ...] = ()
+
+    def __init__(self, name: str, instructions: str, cases: Iterable[Case], draw: Draw) -> None:
+        self._name, self._instructions = name, instructions
+        self._cases: dict[str, Case] = {}
+        for case in cases:
+            case.validate()
+            if case.task_id in self._cases:
+                said = "comes twice; give each task its own id"
+                raise BadInputError(f"task {case.task_id}", said)
+            self._cases[case.task_id] = case
+        self._tasks = self._drawn(draw)
+
+    @property
+    def name(self) -> str:
+        """The suite's name."""
+        return self._name
+
+    @property
+    def instructions(self) -> str:
+        """The system text."""
+        return self._instructions
+
+    def tasks(self, split: Split) -> Sequence[Task]:
+        """The tasks of a split, in the order in which they were given."""
+        return [t for t in self._tasks if t.split is split]
+
+    def open(self, task: Task) -> Environment:
+        """A fresh environment for one run of the task."""
+        return self._cases[task.task_id].open()
+
+    def _drawn(self, draw: Draw) -> list[Task]:
+        free = {i: c.group or i for i, c in self._cases.items() if c.split is None}
+        splits = {i: _named(c) for i, c in self._cases.items() if c.split is not None}
+        splits |= split_groups(free, draw) if free else {}
+        return [
+            Task(
+                task_id=i,
+                prompt=c.prompt,
+                split=splits[i],
+                family=c.tags[0] if c.tags else "",
+                cluster=c.group or None,
+            )
+            for i, c in self._cases.items()
+        ]
+
+
+def _named(case: Case) -> Split:
+    try:
+        return Split(str(case.split))
+    except ValueError:
+        raise BadInputError(f"task {case.task_id}", "split takes search or holdout") from None
+
+
+def build_python_suite(options: PythonOptions, base: Path) -> CaseSuite:
+    """The suite that a study names.
+
+    Raises:
+        BadInputError: The function cannot be had, or what it yields cannot be used.
+    """
+    del base
+    where = "suite.options.tasks"
+    function = load_object(options.tasks, where)
+    try:
+        cases = list(function())
+    except TypeError as error:
+        raise BadInputError(where, f"{options.tasks!r} yields no tasks: {error}") from error
+    for case in cases:
+        if not isinstance(case, Case):
+            raise BadInputError(where, f"yields leanloop.Case, not {type(case).__name__}")
+    return CaseSuite("python", options.instructions, cases, Draw(options.holdout, options.seed))
