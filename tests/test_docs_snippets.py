@@ -5,26 +5,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
-import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import tomli_w
 
-from leanloop.gateway.model_server import serve_models
-from leanloop.models.builtin import HOSTED
-from leanloop.models.scripted import ScriptedModel
-from leanloop.search.spec import read_study
 from leanloop.suites.builtin import BUILT_IN
-from tests.page_model import script
+from tests.page_reader import PageReader, model_served
 from tests.pages import PAGES, ROOT, SHELL, BadBlockError, Block, blocks_of, check
 
-MOST_RUNS = 24
-"""Runs that the search of a page's study may make here."""
 BESIDE = {
     "README.md": {"my_tasks.py": "from examples.own_suite import Countries as Suite\n"},
 }
@@ -46,6 +35,19 @@ def runs(block: Block) -> bool:
 TO_RUN = {page: found for page, found in WITH_BLOCKS.items() if any(map(runs, found))}
 
 
+@pytest.fixture(scope="module")
+def model() -> Iterator[str]:
+    with model_served() as url:
+        yield url
+
+
+@pytest.fixture
+def reader(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageReader]:
+    made = PageReader(tmp_path, model, monkeypatch)
+    yield made
+    made.forget()
+
+
 @pytest.mark.parametrize("page", WITH_BLOCKS)
 def test_blocks_are_what_leanloop_takes(page):
     for block in WITH_BLOCKS[page]:
@@ -53,75 +55,19 @@ def test_blocks_are_what_leanloop_takes(page):
 
 
 @pytest.mark.parametrize("page", TO_RUN)
-async def test_blocks_run(page, tmp_path):
+def test_blocks_run(page, reader, tmp_path):
     missing = {b.marks["needs suite"] for b in TO_RUN[page] if "needs suite" in b.marks}
     missing -= {*BUILT_IN}
     for name, text in BESIDE.get(page, {}).items():
         (tmp_path / name).write_text(text)
     ran = 0
-    async with serve_models({"any": ScriptedModel(script, concurrency=8)}) as url:
-        for block in TO_RUN[page]:
-            put_file(block, tmp_path, url)
-            if runs(block) and block.marks.get("needs suite") not in missing:
-                await carry_out(block, tmp_path, url)
-                ran += 1
+    for block in TO_RUN[page]:
+        reader.put(block)
+        if runs(block) and block.marks.get("needs suite") not in missing:
+            reader.carry_out(block)
+            ran += 1
     if missing:
         pytest.skip(f"{ran} blocks ran; leanloop has no suite {', '.join(sorted(missing))} yet")
-
-
-def put_file(block: Block, folder: Path, url: str) -> None:
-    """Write the block where it is a file of the page's folder."""
-    table = tomllib.loads(block.text) if block.language == "toml" else {}
-    study = table["name"] if {"name", "models"} <= {*table} else None
-    name = block.marks.get("file", study and f"{study}.toml")
-    if name is None:
-        return
-    file = folder / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(tomli_w.dumps(nearer(table, url)) if study else block.text)
-    if study:
-        read_study(file)
-
-
-def nearer(study: dict[str, Any], url: str) -> dict[str, Any]:
-    """The study with its hosted models at another address, and no more runs than it takes."""
-    budget = study.setdefault("budget", {})
-    budget["max_runs"] = min(MOST_RUNS, budget.get("max_runs", MOST_RUNS))
-    for model in study["models"].values():
-        if model["provider"] in HOSTED:
-            model["base_url"] = f"{url}/v1" if model["provider"] == "openai" else url
-    return study
-
-
-async def carry_out(block: Block, folder: Path, url: str) -> None:
-    """Run the block in the page's folder, as its reader would."""
-    if block.language == "python":
-        command = [sys.executable, "-W", "error", "-c", block.text]
-    else:
-        command = ["sh", "-eu", "-c", block.text]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=folder,
-        env=environment(folder, url),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0, f"{block.where}\n{said.decode()[-3000:]}"
-
-
-def environment(folder: Path, url: str) -> dict[str, str]:
-    """A reader's own, with a local server where a provider would be."""
-    return {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPATH": f"{folder}:{ROOT / 'src'}:{ROOT}",
-        "HOME": str(folder),
-        "OPENAI_API_KEY": "none",
-        "ANTHROPIC_API_KEY": "none",
-        "OPENAI_BASE_URL": f"{url}/v1",
-        "ANTHROPIC_BASE_URL": url,
-    }
 
 
 def one(text: str) -> Block:
@@ -173,11 +119,8 @@ def test_a_reason_excuses_a_program_that_nobody_knows():
     check(one("<!-- not run: it is yours -->\n```sh\nmy-agent --fast | leanloop\n```"))
 
 
-async def test_a_block_that_fails_fails(tmp_path):
-    with pytest.raises(AssertionError, match="no such file"):
-        await carry_out(
-            one("```sh\nleanloop frontier nothing.csv\n```"), tmp_path, "http://127.0.0.1:1"
-        )
-    text = "```python\nimport warnings\nwarnings.warn('x', DeprecationWarning)\n```"
-    with pytest.raises(AssertionError, match="DeprecationWarning"):
-        await carry_out(one(text), tmp_path, "http://127.0.0.1:1")
+def test_a_block_that_fails_fails(reader):
+    with pytest.raises(AssertionError, match=r"page\.md:1: leanloop frontier"):
+        reader.carry_out(one("```sh\nleanloop frontier nothing.csv\n```"))
+    with pytest.raises(ZeroDivisionError):
+        reader.carry_out(one("```python\n1 / 0\n```"))
