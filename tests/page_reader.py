@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import os
 import shlex
 import subprocess
@@ -16,7 +17,7 @@ import threading
 import tomllib
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,9 @@ class PageReader:
 
     def __init__(self, folder: Path, url: str, patch: pytest.MonkeyPatch) -> None:
         self._folder, self._url, self._patch = folder, url, patch
+        self._said = ""
         patch.chdir(folder)
+        patch.setenv("COLUMNS", "120")
         patch.setattr(sys, "path", [str(folder), *sys.path])
         patch.setenv("PYTHONPATH", f"{folder}:{ROOT / 'src'}:{ROOT}")
         patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
@@ -95,8 +98,19 @@ class PageReader:
                 warnings.simplefilter("ignore", ResourceWarning)
                 gc.collect()
             return
-        for words in commands_of(block.text):
-            self._command(words, block.where)
+        said = io.StringIO()
+        with redirect_stdout(said):
+            for words in commands_of(block.text):
+                self._command(words, block.where)
+        self._said = said.getvalue()
+
+    def compare(self, block: Block) -> None:
+        """Hold what a page says was printed to what was."""
+        file = block.marks["output"]
+        said = (ROOT / file).read_text() if file else self._said
+        printed = {line.strip() for line in said.splitlines()}
+        for line in block.text.splitlines():
+            assert line.strip() in printed, f"{block.where}: not printed: {line}\n{said}"
 
     def _command(self, words: list[str], where: str) -> None:
         if words[0] == "export":

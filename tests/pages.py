@@ -5,6 +5,8 @@ Above a block a page may say, in comments that no reader sees:
 - ``<!-- file: NAME -->``: the block is that file of the page's folder.
 - ``<!-- run -->``: the commands of the block are carried out there.
 - ``<!-- needs suite: NAME -->``: they are, once leanloop has that suite.
+- ``<!-- output -->``: every line of the block is one that the last block that ran has printed.
+- ``<!-- output: FILE -->``: every line of the block stands in that file of the repository.
 - ``<!-- not run: REASON -->``: the block cannot be run here. Commands of leanloop are parsed and
   Python is compiled all the same.
 """
@@ -36,7 +38,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 SHELL = ("", "sh", "console")
 OUTPUT = ("text", "html")
 FENCE = re.compile(r"^ {0,3}```([\w-]*)\s*$")
-MARK = re.compile(r"^<!-- (file|run|needs suite|not run)(?:: (.+?))? -->$")
+MARK = re.compile(r"^<!-- (file|run|needs suite|output|not run)(?:: (.+?))? -->$")
 SHELL_WORDS = ("export", "cd", "mkdir", "cp", "cat", "printf", "echo")
 MODELS = {"small": {"provider": "scripted", "name": "x:y"}}
 
@@ -80,7 +82,7 @@ def blocks_of(text: str, page: str) -> list[Block]:
             found.append(Block(page, number, fence[1], inside, marks))
             marks = {}
         elif mark is not None:
-            if mark[1] != "run" and not mark[2]:
+            if mark[1] not in ("run", "output") and not mark[2]:
                 raise BadBlockError(f"{page}:{number}: say what after {mark[1]!r}")
             marks = {**marks, mark[1]: mark[2] or ""}
         elif line.strip():

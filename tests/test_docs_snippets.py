@@ -66,6 +66,8 @@ def test_blocks_run(page, reader, tmp_path):
         if runs(block) and block.marks.get("needs suite") not in missing:
             reader.carry_out(block)
             ran += 1
+        if "output" in block.marks:
+            reader.compare(block)
     if missing:
         pytest.skip(f"{ran} blocks ran; leanloop has no suite {', '.join(sorted(missing))} yet")
 
@@ -117,6 +119,14 @@ def test_a_mark_that_says_nothing_is_found(text, said):
 
 def test_a_reason_excuses_a_program_that_nobody_knows():
     check(one("<!-- not run: it is yours -->\n```sh\nmy-agent --fast | leanloop\n```"))
+
+
+def test_what_was_not_printed_is_found(reader):
+    reader.carry_out(one("```sh\nleanloop levers\n```"))
+    reader.compare(one("<!-- output: README.md -->\n```text\n# leanloop\n```"))
+    for mark in ("output", "output: README.md"):
+        with pytest.raises(AssertionError, match="not printed: 12 levers"):
+            reader.compare(one(f"<!-- {mark} -->\n```text\n12 levers\n```"))
 
 
 def test_a_block_that_fails_fails(reader):
