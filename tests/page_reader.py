@@ -16,9 +16,10 @@ import sys
 import threading
 import tomllib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -39,22 +40,21 @@ MOST_RUNS = 24
 @contextmanager
 def model_served() -> Iterator[str]:
     """A scripted model behind OpenAI's and Anthropic's APIs; yields its address."""
-    started, told = threading.Event(), {}
+    told: Queue[tuple[str, Callable[[], object]]] = Queue()
 
     async def serve() -> None:
-        end = told["end"] = asyncio.Event()
-        told["loop"] = asyncio.get_running_loop()
-        async with serve_models({"any": ScriptedModel(script, concurrency=8)}) as told["url"]:
-            started.set()
+        end, loop = asyncio.Event(), asyncio.get_running_loop()
+        async with serve_models({"any": ScriptedModel(script, concurrency=8)}) as url:
+            told.put((url, lambda: loop.call_soon_threadsafe(end.set)))
             await end.wait()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert started.wait(20)
+    url, stop = told.get(timeout=20)
     try:
-        yield told["url"]
+        yield url
     finally:
-        told["loop"].call_soon_threadsafe(told["end"].set)
+        stop()
         thread.join()
 
 
@@ -83,9 +83,10 @@ class PageReader:
         table = tomllib.loads(block.text) if block.language == "toml" else {}
         study = table["name"] if {"name", "models"} <= {*table} else None
         name = block.marks.get("file", study and f"{study}.toml")
-        if name is not None:
-            text = tomli_w.dumps(nearer(table, self._url)) if study else block.text
-            (self._folder / name).write_text(text)
+        if name is None:
+            return
+        text = tomli_w.dumps(nearer(table, self._url)) if study else block.text
+        (self._folder / name).write_text(text)
         if study:
             read_study(self._folder / name)
 
