@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from leanloop.core.task import Split
+from leanloop.search.result import Result
+from leanloop.store.sql import SqlStore
 from leanloop.suites.builtin import BUILT_IN
 from tests.page_reader import PageReader, model_served
 from tests.pages import PAGES, ROOT, SHELL, BadBlockError, Block, blocks_of, check
@@ -70,6 +74,24 @@ def test_blocks_run(page, reader, tmp_path):
             reader.compare(block)
     if missing:
         pytest.skip(f"{ran} blocks ran; leanloop has no suite {', '.join(sorted(missing))} yet")
+
+
+def test_the_first_study_ends_with_a_frontier(reader, tmp_path):
+    for block in WITH_BLOCKS["docs/first-study.md"]:
+        reader.put(block)
+        if "leanloop optimize" in block.text:
+            reader.carry_out(block)
+    store = SqlStore(tmp_path / ".leanloop" / "store.sqlite")
+    found = msgspec.json.decode(store.result("orders") or b"", type=Result)
+    runs = store.runs("orders")
+    store.close()
+    assert found.frontier
+    assert found.baseline.holdout is not None
+    assert (found.baseline.holdout.success.mean, found.baseline.holdout.success.n) == (1.0, 4)
+    # A look-up takes one call of the tool, and both splits are there.
+    assert {r.usage.tool_calls for r in runs} == {1}
+    assert {r.split for r in runs} == {*Split}
+    assert (tmp_path / "orders.html").exists()
 
 
 def one(text: str) -> Block:
