@@ -151,7 +151,7 @@ def _range(i: Interval, scale: float, digits: int) -> str:
     if i.low is None and i.high is None:
         return mean
     low, high = ("…" if e is None else f"{e * scale:,.{digits}f}" for e in (i.low, i.high))
-    return f"{mean} <small>({low}–{high})</small>"
+    return f'{mean} <small style="white-space:nowrap">({low}–{high})</small>'
 
 
 def _settings(settings: Mapping[str, Setting]) -> str:
