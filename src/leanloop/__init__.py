@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from leanloop.core.configuration import Configuration as Configuration
     from leanloop.search.result import Result as Result
+    from leanloop.search.run_frame import runs_of_study as runs_of_study
     from leanloop.search.spec import StudySpec as StudySpec
     from leanloop.search.study import Study as Study
     from leanloop.store.sql import SqlStore as SqlStore
@@ -25,6 +26,7 @@ _HOMES = {
     "SqlStore": "leanloop.store.sql",
     "Study": "leanloop.search.study",
     "StudySpec": "leanloop.search.spec",
+    "runs_of_study": "leanloop.search.run_frame",
 }
 
 

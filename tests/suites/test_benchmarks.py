@@ -52,8 +52,8 @@ def test_the_list_says_what_a_suite_needs_and_never_fails():
 async def test_its_example_is_a_study_whose_tasks_can_be_run(name):
     spec = read_study(Path(f"examples/{EXAMPLES[name]}.toml"))
     assert spec.suite.name == name
-    if name == "bfcl" and importlib.util.find_spec("mpmath") is None or importlib.util.find_spec("bfcl_eval") is None:
-        pytest.skip("the simulated mathematics of bfcl-eval needs mpmath")
+    if name == "bfcl" and not all(map(importlib.util.find_spec, ("bfcl_eval", "mpmath"))):
+        pytest.skip("bfcl-eval, or mpmath, which its simulated mathematics needs, is missing")
     study = Study(spec, models={"small": ScriptedModel(idle)})
     tasks = {split: study.suite.tasks(split) for split in Split}
     assert min(len(part) for part in tasks.values()) >= 6

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from leanloop.core.configuration import Configuration, Setting
 from leanloop.search.constraints import Check
+from leanloop.search.notebook import result_html
+from leanloop.search.result_frame import result_frame
 from leanloop.search.runtable import COLUMNS, RunTable
 from leanloop.search.stream_figures import AlongStream
 from leanloop.search.task_report import TaskReport
 from leanloop.stats.comparison import Verdict, judge, paired_difference, paired_ratio, say
 from leanloop.stats.interval import Interval, mean_interval, proportion_interval
+
+if TYPE_CHECKING:
+    import polars
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -191,6 +197,28 @@ class Result(msgspec.Struct, frozen=True):
         """The baseline, a member of the race or a reference, by its id."""
         every = [self.baseline, *self.frontier, *self.others, *self.references.values()]
         return next((m for m in every if m.id == id_), None)
+
+    def to_polars(self) -> polars.DataFrame:
+        """A row for each configuration: what it was, its settings and figures.
+
+        Unknown figures are null. The runs behind them are ``Study.runs(store)``.
+
+        Raises:
+            BadInputError: The extra ``polars`` is not installed.
+        """
+        return result_frame(self).to_polars()
+
+    def to_arrow(self) -> Any:  # noqa: ANN401 - pyarrow has no types
+        """The same as a ``pyarrow.Table``.
+
+        Raises:
+            BadInputError: The extra ``arrow`` is not installed.
+        """
+        return result_frame(self).to_arrow()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return result_html(self)
 
 
 def figures(table: RunTable, configuration: Configuration) -> Figures:

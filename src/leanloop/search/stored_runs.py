@@ -12,6 +12,7 @@ from leanloop.gateway.session_runs import FINGERPRINT, table_of_sessions
 from leanloop.judging.reading import table_of_rows
 from leanloop.judging.run_table import AXES, RunTable
 from leanloop.search.result import Result
+from leanloop.search.result_frame import parts_of
 from leanloop.search.spec import StudySpec
 from leanloop.store.protocol import Store
 
@@ -76,9 +77,7 @@ def _levers(store: Store, study: str, runs: list[Run]) -> dict[str, list[object]
     if raw is None:
         return {}
     result = msgspec.json.decode(raw, type=Result)
-    settings = {d.id: d.settings for d in result.dropped}
-    members = [*result.frontier, *result.others, *result.references.values(), result.baseline]
-    settings |= {m.id: m.settings for m in members}
+    settings = {part.id: part.settings for part in parts_of(result)}
     levers = sorted({name for own in settings.values() for name in own})
     return {
         name: [str(settings.get(r.key.configuration_id, {}).get(name, OFF)) for r in runs]

@@ -19,10 +19,12 @@ from leanloop.models.builtin import build_model
 from leanloop.models.pacing import pace_models
 from leanloop.models.protocol import Model
 from leanloop.models.weights import Progress as FetchProgress
+from leanloop.search.frame import Frame
 from leanloop.search.judge_check import JudgeTrial
 from leanloop.search.kept_memory import KeptMemory
 from leanloop.search.kept_tasks import KeptTasks
 from leanloop.search.ledger import Ledger, Terms, names_of
+from leanloop.search.notebook import study_html
 from leanloop.search.optimization import Optimization, Tasks
 from leanloop.search.protocol import Observer, Runner
 from leanloop.search.recorded import RecordedRuns
@@ -32,6 +34,7 @@ from leanloop.search.result import (
     figures,
     settings_of,
 )
+from leanloop.search.run_frame import runs_of_study
 from leanloop.search.runtable import RunTable
 from leanloop.search.spec import StudySpec, check_study, read_study
 from leanloop.search.streams import check_streams
@@ -171,6 +174,21 @@ class Study:
         """The study as a store keeps it."""
         text = msgspec.json.encode(self.spec).decode()
         return StudyRecord(self.spec.name, text, self.spec.fingerprint())
+
+    def runs(self, store: Store) -> Frame:
+        """The runs of this study that a store has, a row for each: ``.to_polars()``.
+
+        Args:
+            store: Where they are kept.
+
+        Raises:
+            BadInputError: The store has no such study.
+        """
+        return runs_of_study(store, self.spec.name)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what the study would run."""
+        return study_html(self)
 
     async def close(self) -> None:
         """Close the models."""
