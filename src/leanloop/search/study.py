@@ -211,16 +211,20 @@ class Study:
             store: Where its runs are kept.
             observer: Watches.
             runner: Makes the runs; the study's own when None.
+
+        Raises:
+            StoppedError: Somebody asked from elsewhere that it ends.
         """
         watching = observer or Silent()
         store.open_study(self.record())
         ledger = self._ledger(store, watching, runner)
         async with ledger.open():
-            earlier = self._earlier(store)
-            result = await Optimization(self, ledger, watching, earlier).run()
+            optimization = Optimization(self, ledger, watching, self._earlier(store))
+            result = await optimization.run()
         for along in result.streams:
             ledger.streams.keep_in(store, self.spec.name, Configuration(along.settings))
         store.save_result(self.spec.name, msgspec.json.encode(result))
+        optimization.show("done")
         return result
 
     def _earlier(self, store: Store) -> list[Configuration]:
@@ -241,6 +245,7 @@ class Study:
         embedded = any(m.provider == "embedded" for m in spec.models.values())
         terms = Terms(
             spec.budget.max_usd,
+            spec.max_runs,
             warm_up=embedded,
             claim=self.recorded is None,
             bound=spec.memory.bound,

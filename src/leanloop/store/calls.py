@@ -68,8 +68,7 @@ class SqlCallLog:
         own = CALLS.c.gateway == self.gateway
         query = sa.select(CALLS.c.number, CALLS.c.call_json).where(own)
         with self._engine.connect() as connection:
-            rows = rows_after(connection, query, CALLS.c.number, (number, again, most))
-        return [(at, raw) for at, raw in rows]
+            return rows_after(connection, query, CALLS.c.number, (number, again, most))
 
     def outcomes(self) -> Sequence[Outcome]:
         """Outcomes of sessions."""
@@ -112,7 +111,7 @@ def rows_after(
     query: sa.Select[Any],
     column: sa.Column[Any],
     wanted: tuple[int, Collection[int], int],
-) -> list[sa.Row[Any]]:
+) -> list[tuple[int, Any]]:
     """Rows by their number.
 
     Args:
@@ -123,8 +122,9 @@ def rows_after(
             former at most.
     """
     number, again, most = wanted
-    rows = list(connection.execute(query.where(column > number).order_by(column).limit(most)))
+    newer = query.where(column > number).order_by(column).limit(most)
+    rows = [(at, raw) for at, raw in connection.execute(newer)]
     if again:
         named = query.where(column.in_(sorted(again)[:LONGEST_LIST])).order_by(column)
-        rows = [*connection.execute(named), *rows]
+        rows = [*((at, raw) for at, raw in connection.execute(named)), *rows]
     return rows
