@@ -83,7 +83,9 @@ class Holdout:
         if not any(count for _, count in more):
             # What an earlier session made is there for the asking.
             return None
-        cap = self._run_cap(len(self.ledger.runs) + sum(n for _, n in more))
+        # Counted as in the session that made them, or a replay would find room for others.
+        ahead = sum(self.ledger.ahead(c, tasks) for c, tasks in jobs)
+        cap = self._run_cap(len(self.ledger.runs) + ahead)
         if cap is not None:
             return f"the cap of {cap:,} runs leaves no room for another block"
         self.ledger.left_s = self._kept(alive, "latency_s")

@@ -153,6 +153,10 @@ class Ledger:
         keys = [RunKey(configuration.id, t.task_id) for t in tasks]
         return sum(k not in self.runs and k not in self._known for k in keys)
 
+    def ahead(self, configuration: Configuration, tasks: Sequence[Task]) -> int:
+        """How many of these runs this session has not come to, made by an earlier one or not."""
+        return sum(RunKey(configuration.id, t.task_id) not in self.runs for t in tasks)
+
     async def make(self, jobs: Jobs) -> list[Run]:
         """One run for each configuration and task, in their order, several at once.
 
