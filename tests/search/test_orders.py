@@ -18,7 +18,6 @@ from leanloop.store.protocol import Control, StudyRecord
 from leanloop.store.sql import SqlStore
 from tests.search.studies import write_study
 
-
 SMALL = {
     'coins:coins"\n\n[models': 'coins:coins"\n'
     "options = { search_tasks = 9, holdout_tasks = 6 }\n\n[models",
@@ -85,11 +84,16 @@ async def test_a_stop_keeps_what_is_done_and_the_next_session_goes_on(tmp_path, 
 
 
 async def test_while_it_is_paused_no_run_begins(tmp_path, store, at_once):
-    notes = Notes(5, lambda: store.ask("coins", "pause"))
+    paused = asyncio.Event()
+
+    def pause():
+        store.ask("coins", "pause")
+        paused.set()
+
+    notes = Notes(5, pause)
     start = time.monotonic()
     running = asyncio.create_task(optimized(tmp_path, store, notes))
-    while notes.runs < 5:
-        await asyncio.sleep(0.01)
+    await paused.wait()
     await asyncio.sleep(0.4)
     assert notes.runs == 5
     assert len(store.runs("coins")) == 5
@@ -132,7 +136,7 @@ async def test_a_raised_cap_in_dollars_holds_at_once(tmp_path, store, at_once):
     notes = Notes(4, lambda: store.raise_caps("coins", max_usd=0.02))
     result = await optimized(tmp_path, store, notes, **capped)
     assert "the cap of $0.002 was raised to $0.02" in notes.said
-    assert 0.002 < result.search_usd
+    assert result.search_usd > 0.002
     snapshot = msgspec.json.decode(store.standing("coins")[1], type=Snapshot)
     assert snapshot.max_usd == 0.02
     again = await optimized(tmp_path, store, Notes(), **capped)
