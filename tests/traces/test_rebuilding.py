@@ -80,7 +80,7 @@ async def test_levers_together_and_what_each_did():
     settings = {
         "memory.keep_observations": 1,
         "memory.dedupe": "on",
-        "tools.schema_trim": CARDS["tools.schema_trim"].search[0],
+        "tools.projection": "on",
         "stopping.max_steps": 4,
     }
     run, model, ground = await made(settings, Coins())
@@ -93,12 +93,12 @@ async def test_levers_together_and_what_each_did():
     assert {(c.what, c.role) for c in masked} == {("changed", "tool")}
     assert all(c.chars_after < c.chars_before and c.after.startswith("[older") for c in masked)
     assert masked[0].why == CARDS["memory.keep_observations"].summary
-    assert any(c.lever == "tools.schema_trim" and c.what == "tools" for c in changes)
+    assert any(c.lever == "tools.projection" and c.what == "tools" for c in changes)
     assert sent[-1].chars < sent[-1].chars_before
 
 
 async def test_with_no_lever_nothing_is_changed():
-    run, model, ground = await made({})
+    run, _, ground = await made({})
     found = rebuild(run, Configuration(), ground, all_levers())
     assert all(s is not None and s.changes == () and s.chars == s.chars_before for s in found.steps)
     assert found.notes == ()

@@ -299,7 +299,8 @@ def _changes(
             what = "put back"
         texts = ["" if m is None else _text(m) for m in (old, new)]
         role = _role(old or new)
-        yield Change(*by, what, where, role, *map(_cut, texts), *map(len, texts))
+        sizes = len(texts[0]), len(texts[1])
+        yield Change(*by, what, where, role, _cut(texts[0]), _cut(texts[1]), *sizes)
     for what, old_text, new_text in _others(before, after):
         sizes = len(old_text), len(new_text)
         yield Change(*by, what, None, "", _cut(old_text), _cut(new_text), *sizes)
@@ -319,8 +320,8 @@ def _paired(
     results = {m.call_id: m for m in after if isinstance(m, ToolMessage) and id(m) not in here}
     for place, old in enumerate(before):
         if id(old) not in kept:
-            new = results.pop(old.call_id, None) if isinstance(old, ToolMessage) else None
-            yield place, old, new
+            answer = results.pop(old.call_id, None) if isinstance(old, ToolMessage) else None
+            yield place, old, answer
     left = {id(m) for m in results.values()}
     for place, message in enumerate(after):
         result = isinstance(message, ToolMessage)
