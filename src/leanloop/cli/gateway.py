@@ -29,6 +29,7 @@ from leanloop.gateway.serving import DRAIN_S, serving
 from leanloop.gateway.session_runs import FINGERPRINT
 from leanloop.gateway.settings import GatewaySettings, read_settings
 from leanloop.gateway.spans import spans
+from leanloop.gateway.standing import standing_of
 from leanloop.gateway.upstream import Upstreams, check_base
 from leanloop.store.protocol import StudyRecord
 from leanloop.store.sql import SqlStore
@@ -91,6 +92,7 @@ def gateway(
     bounds = Bounds(max_body_mb * 1024**2, idle_s)
     try:
         opened.open_study(StudyRecord(name, "{}", FINGERPRINT))
+        opened.save_standing(name, standing_of(settings))
         folder = place.parent if isinstance(place, Path) else Path(".leanloop")
 
         def made(settings: GatewaySettings, upstreams: Upstreams) -> Gateway:

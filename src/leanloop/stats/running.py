@@ -58,8 +58,8 @@ class RunningMean:
         if not self.n or self.unknown:
             return Interval(None, None, None, self.n)
         if self.n < 2 or self.mean <= 0:
-            ends = (0.0, 0.0) if self.n > 1 and self.mean == 0 else (None, None)
-            return Interval(self.mean, *ends, self.n)
+            end = 0.0 if self.n > 1 and self.mean == 0 else None
+            return Interval(self.mean, end, end, self.n)
         error = math.sqrt(self._squares / (self.n - 1) / self.n) / self.mean
         reach = math.exp(min(t_quantile(self.n - 1) * error, 50.0))
         return Interval(self.mean, self.mean / reach, self.mean * reach, self.n)

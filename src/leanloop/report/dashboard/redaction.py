@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
+import msgspec
+
 from leanloop.models.builtin import ModelSpec
 
 CREDENTIALS = re.compile(rb"(://)[^/\s\"@\\]{1,300}@")
@@ -41,6 +43,11 @@ class Redaction:
         if b"://" in document:
             document = CREDENTIALS.sub(rb"\1" + HIDDEN + b"@", document)
         return KEYS.sub(HIDDEN, document)
+
+    def plain(self, value: object) -> object:
+        """What can be written as JSON, without secrets."""
+        found: object = msgspec.json.decode(self.clean(msgspec.json.encode(value)))
+        return found
 
 
 def secrets_of(models: Mapping[str, ModelSpec]) -> list[str]:

@@ -97,7 +97,7 @@ class StudyBoard:
         self._following = follow_runs(store, name)
         self._lines: dict[str, dict[tuple[str, int], Line]] = {}
         self._tallies: dict[tuple[str, str], Tally] = {}
-        self._counts = {split: 0 for split in Split}
+        self._counts = dict.fromkeys(Split, 0)
         self._usd, self._unknown, self._last_end = Decimal(0), 0, 0.0
         self._families: dict[str, str] = {}
         self._snapshot: Snapshot | None = None
@@ -140,7 +140,9 @@ class StudyBoard:
             str(run.status),
             run.success,
             usd,
-            *(cost.axis(axis) for axis in AXES[1:]),
+            cost.latency_s,
+            cost.tokens,
+            cost.tool_calls,
             len(run.steps),
             run.reason,
         )
@@ -203,8 +205,10 @@ class StudyBoard:
             "p_frontier": self._chance(name, member),
             "why": self._why(name),
             "runs": len(self._lines.get(name, {})),
-            "search": self._figures(name, Split.SEARCH, member and member.search),
-            "holdout": self._figures(name, Split.HOLDOUT, member and member.holdout),
+            "search": self._figures(name, Split.SEARCH, None if member is None else member.search),
+            "holdout": self._figures(
+                name, Split.HOLDOUT, None if member is None else member.holdout
+            ),
             "verdict": None if member is None else _verdict(member.verdict),
             "from_result": member is not None,
         }
@@ -348,7 +352,7 @@ class StudyBoard:
         return None if known is None else max(known, asked or 0)
 
     def _running(self) -> str:
-        """``running``, ``paused``, ``stopping``, ``stopped``, ``done``, ``ended`` or ``unknown``."""
+        """Running, paused, stopping, stopped, done, ended (dead) or unknown."""
         snapshot = self._snapshot
         if snapshot is None:
             if self._result is not None:
