@@ -32,6 +32,7 @@ export function dollars(value) {
 
 export function seconds(value) {
   if (value === null || value === undefined) return "unknown";
+  if (value < 0.1) return `${Number((1000 * value).toPrecision(2))} ms`;
   if (value < 10) return `${value.toFixed(value < 1 ? 2 : 1)} s`;
   if (value < 120) return `${Math.round(value)} s`;
   const minutes = Math.round(value / 60);
@@ -44,6 +45,11 @@ export function percent(value) {
 
 export function ends([, low, high], show) {
   return low === null || high === null ? "interval unknown" : `${show(low)} to ${show(high)}`;
+}
+
+// Points of success without digits that say nothing.
+export function inPoints(share) {
+  return Number((100 * share).toPrecision(3)).toString();
 }
 
 export function chance(value) {

@@ -1,6 +1,6 @@
 // A gateway: its sessions, what they spend, what broke their caches, and how its canary does.
 import { announce, fetchJson, h, put, where } from "./dom.js";
-import { allSettings, count, dollars, number, percent, seconds, whole } from "./format.js";
+import { allSettings, count, dollars, inPoints, number, percent, seconds, whole } from "./format.js";
 import { Table } from "./table.js";
 
 const MODELLED = "modelled";
@@ -81,7 +81,7 @@ export class GatewayPage {
     const verdict = c.fell_back ? "Shown worse: new sessions run as before." : "Not shown worse so far.";
     const line = (arm) => h("tr", {}, h("th", { scope: "row" }, arm.arm), h("td", {}, allSettings(arm.settings)), h("td", { class: "num" }, whole(arm.outcomes)), h("td", { class: "num" }, percent(arm.success)));
     const head = ["", "levers", "outcomes", "success"].map((t) => h("th", { scope: "col" }, t));
-    put(this.canary, h("h2", {}, "Canary"), h("p", {}, h("strong", {}, verdict), ` ${percent(c.share)} of new sessions, margin ${number(100 * c.margin)} points.`), h("div", { class: "box", tabindex: 0, role: "region", "aria-label": "Canary" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, c.arms.map(line)))));
+    put(this.canary, h("h2", {}, "Canary"), h("p", {}, h("strong", {}, verdict), ` ${percent(c.share)} of new sessions, margin ${inPoints(c.margin)} points.`), h("div", { class: "box", tabindex: 0, role: "region", "aria-label": "Canary" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, c.arms.map(line)))));
   }
 
   makeTable() {

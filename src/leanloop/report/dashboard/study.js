@@ -1,6 +1,6 @@
 // A study: how it stands, its configurations, and what it asks of whoever runs it.
 import { announce, h, put, s, say, where } from "./dom.js";
-import { AXES, allSettings, chance, count, dollars, ends, label, number, percent, points, seconds, whole } from "./format.js";
+import { AXES, allSettings, chance, count, dollars, ends, inPoints, label, number, percent, points, seconds, whole } from "./format.js";
 import { Plot } from "./plot.js";
 import { KINDS, kindOf, swatch } from "./shapes.js";
 import { Table } from "./table.js";
@@ -163,7 +163,7 @@ class Overview {
   drawHead(head) {
     say(this.state, STATES[head.state]);
     const models = Object.entries(head.models).map(([k, v]) => `${k} is ${v}`).join(", ");
-    say(this.facts, `${count(head.runs, "run")} of ${count(head.configurations, "configuration")}${head.phase === "holdout" ? "; the holdout runs" : ""}. Margin ${number(100 * head.margin)} points. ${models}.`);
+    say(this.facts, `${count(head.runs, "run")} of ${count(head.configurations, "configuration")}${head.phase === "holdout" ? "; the holdout runs" : ""}. Margin ${inPoints(head.margin)} points. ${models}.`);
     const unknown = head.unpriced_calls ? `; of ${count(head.unpriced_calls, "call")} the price is unknown` : "";
     this.cards.usd.draw(`${dollars(head.spent_usd)}${head.max_usd === null ? "" : ` of ${dollars(head.max_usd)}`}`, (head.max_usd === null ? "no cap" : "search and holdout") + unknown, head.max_usd === null ? null : head.spent_usd / head.max_usd);
     this.cards.runs.draw(`${whole(head.search_runs)}${head.max_runs === null ? "" : ` of ${whole(head.max_runs)}`}`, `${count(head.runs - head.search_runs, "run")} of the holdout`, head.max_runs === null ? null : head.search_runs / head.max_runs);
