@@ -33,8 +33,8 @@ from leanloop.gateway.access import Access
 from leanloop.gateway.meter import Keeping, Meter
 from leanloop.gateway.prices import Prices
 from leanloop.gateway.server import Gateway
-from leanloop.gateway.session_runs import FINGERPRINT
 from leanloop.gateway.serving import serving
+from leanloop.gateway.session_runs import FINGERPRINT
 from leanloop.gateway.settings import settings_of
 from leanloop.gateway.standing import standing_of
 from leanloop.gateway.upstream import Upstreams

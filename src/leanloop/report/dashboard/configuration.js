@@ -5,6 +5,7 @@ import { figure, role } from "./study.js";
 import { Table } from "./table.js";
 
 const WAIT_MS = 2000;
+const AT_ONCE = 80;
 
 export class ConfigurationView {
   constructor(page, id) {
@@ -67,9 +68,20 @@ export class ConfigurationView {
     put(this.facts, facts.filter(Boolean).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
     put(this.figures, this.splits(row));
     const wanted = this.filter.value.toLowerCase();
-    this.table.update(runs.filter((r) => !wanted || `${r.task} ${r.family} ${r.status} ${r.reason}`.toLowerCase().includes(wanted)));
+    this.wanted = runs.filter((r) => !wanted || `${r.task} ${r.family} ${r.status} ${r.reason}`.toLowerCase().includes(wanted));
+    this.fill(Math.max(AT_ONCE, this.table.rows.size));
     void document.body.offsetHeight;
     document.documentElement.dataset.runsMs = (performance.now() - start).toFixed(1);
+  }
+
+  // Hundreds of rows come a part a frame, so that the page answers meanwhile.
+  fill(upTo) {
+    const list = this.wanted;
+    this.table.update(list.slice(0, upTo));
+    if (upTo >= list.length) return;
+    requestAnimationFrame(() => {
+      if (this.wanted === list && this.element.isConnected) this.fill(upTo + AT_ONCE);
+    });
   }
 
   splits(row) {

@@ -7,27 +7,36 @@ export const AXES = {
   tool_calls: { title: "tool calls a task", short: "tool calls", factor: 1 },
 };
 
+// Making a formatter takes longer than using it a hundred times.
+const FORMATS = new Map();
+
+function fixed(value, least, most = least) {
+  const key = 10 * least + most;
+  if (!FORMATS.has(key)) FORMATS.set(key, new Intl.NumberFormat("en-US", { minimumFractionDigits: least, maximumFractionDigits: most }));
+  return FORMATS.get(key).format(value);
+}
+
 export function number(value) {
   if (value === null || value === undefined) return "unknown";
   const size = Math.abs(value);
   if (size === 0) return "0";
   if (size < 0.1) return Number(value.toPrecision(2)).toString();
   const digits = size < 10 ? 2 : size < 100 ? 1 : 0;
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return fixed(value, digits);
 }
 
 export function count(value, noun) {
-  return `${value.toLocaleString("en-US")} ${noun}${value === 1 ? "" : "s"}`;
+  return `${fixed(value, 0)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
 export function whole(value) {
-  return value === null || value === undefined ? "unknown" : Math.round(value).toLocaleString("en-US");
+  return value === null || value === undefined ? "unknown" : fixed(value, 0);
 }
 
 export function dollars(value) {
   if (value === null || value === undefined) return "unknown";
   if (value !== 0 && Math.abs(value) < 0.01) return `$${Number(value.toPrecision(2))}`;
-  return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: value < 1 ? 4 : 2 })}`;
+  return `$${fixed(value, 2, value < 1 ? 4 : 2)}`;
 }
 
 export function seconds(value) {

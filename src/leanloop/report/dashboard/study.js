@@ -153,10 +153,11 @@ class Overview {
     this.controls.draw(head);
     this.drawFinding(head, baseline);
     this.plot.draw(list, this.axis, this.split, baseline);
-    this.table.update(list);
+    const stamp = JSON.stringify([this.split, baseline]);
+    this.table.update(list, stamp);
     const held = list.filter((r) => r.holdout);
     this.holdoutPart.hidden = !held.length;
-    this.holdout.update(held);
+    this.holdout.update(held, stamp);
     this.drawLevers(head);
   }
 

@@ -15,7 +15,8 @@ export class Table {
     this.element = h("div", { class: tall ? "box tall" : "box", tabindex: link ? null : 0, role: "region", "aria-label": caption }, table);
   }
 
-  update(list) {
+  // stamp: what the cells depend on beside their row; a row that is the very same is left alone.
+  update(list, stamp = "") {
     const left = new Set(this.rows.keys());
     let place = 0;
     for (const row of list) {
@@ -26,7 +27,9 @@ export class Table {
         line = this.newLine(row);
         this.rows.set(key, line);
       }
-      this.fillLine(line, row);
+      if (line.row !== row || line.stamp !== stamp) this.fillLine(line, row);
+      line.row = row;
+      line.stamp = stamp;
       const there = this.body.children[place++];
       if (there !== line.element) this.body.insertBefore(line.element, there || null);
     }
