@@ -18,7 +18,7 @@ from leanloop.core.run import RunKey
 from leanloop.gateway.access import Access, given_keys
 from leanloop.gateway.session_runs import FINGERPRINT
 from leanloop.report.dashboard.asked import Order, carry_out
-from leanloop.report.dashboard.board import POLL_S, Board, Document, Shared
+from leanloop.report.dashboard.board import POLL_S, Document, Shared
 from leanloop.report.dashboard.gateway_board import GatewayBoard
 from leanloop.report.dashboard.redaction import Redaction, secrets_of
 from leanloop.report.dashboard.run_view import Grounds, find_run, view_request, view_run
@@ -111,15 +111,22 @@ class Pages:
                 return _file(name)
             case "GET", ["api", "list"]:
                 return self._json(await asyncio.to_thread(self.names), Redaction(self._secrets))
-            case "GET", ["api", "study" | "gateway" as kind, name]:
-                found = await self.opened(kind, name)
-                return self._json(await found.shared.state(whole=True), found.redaction)
-            case "GET", ["api", "study" | "gateway" as kind, name, "events"]:
-                return await self._events(http, await self.opened(kind, name))
-            case "GET", ["api", "study" | "gateway" as kind, name, what]:
-                return await self._detail(http.query, await self.opened(kind, name), what)
+            case "GET", ["api", "study" | "gateway" as kind, name, *what]:
+                return await self._read(http, await self.opened(kind, name), what)
             case "POST", ["api", "study", name, "control"]:
                 return await self._order(http, await self.opened("study", name), name)
+        raise NotThereError
+
+    async def _read(
+        self, http: web.BaseRequest, found: Open, what: list[str]
+    ) -> web.StreamResponse:
+        match what:
+            case []:
+                return self._json(await found.shared.state(whole=True), found.redaction)
+            case ["events"]:
+                return await self._events(http, found)
+            case [name]:
+                return await self._detail(http.query, found, name)
         raise NotThereError
 
     def names(self) -> Document:
@@ -237,13 +244,6 @@ class Pages:
         return web.Response(
             status=status, body=body, content_type="application/json", headers=HEADERS
         )
-
-
-def state_of(board: Board) -> Document:
-    """The whole state of a board, once."""
-    while board.poll():
-        pass
-    return board.state()
 
 
 def _is_same_site(http: web.BaseRequest) -> bool:
