@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import typer
 from aiohttp import web
 
-from leanloop.cli.gateway import KEYS
+from leanloop.cli.gateway import own_keys
 from leanloop.cli.options import JsonOption, StoreOption, emit, errors_console, store_place
 from leanloop.core.errors import BadInputError
 from leanloop.gateway.access import Access
@@ -45,7 +45,7 @@ def dashboard(
     """Show studies and gateways on a live page; --json prints what it shows once and ends."""
     if study is not None and gateway is not None:
         raise BadInputError("--gateway", "takes the place of a study: name one of the two")
-    access = Access(_keys(), host)
+    access = Access(own_keys(), host)
     place = store_place(store)
     if isinstance(place, Path) and not place.exists():
         raise BadInputError(str(place), "no such store; --store names another")
@@ -84,15 +84,10 @@ async def _serve(pages: Pages, what: tuple[str, str | None], host: str, port: in
         pages.closing.set()
 
 
-def _keys() -> tuple[str, ...]:
-    found = os.environ.get(KEYS, "")
-    return tuple(k for k in (part.strip() for part in found.split(",")) if k)
-
-
 def _secrets(store: SqlStore) -> list[str]:
     """What must not be on the page: the page's own keys, the store's password, usual keys."""
     usual = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
-    found = [*_keys(), *(os.environ.get(name, "") for name in usual)]
+    found = [*own_keys(), *(os.environ.get(name, "") for name in usual)]
     if "://" in store.address:
         found.append(urlsplit(store.address).password or "")
     return [s for s in found if s]

@@ -84,7 +84,7 @@ def gateway(
     if not re.fullmatch(r"[\w.-]{1,100}", name):
         raise BadInputError("--name", "takes letters, digits, '.', '-' and '_'")
     settings = GatewaySettings() if config is None else read_settings(config)
-    access = Access(_keys(), host)
+    access = Access(own_keys(), host)
     place = store_place(store)
     opened = SqlStore(place)
     watchers = tuple(w for w in (metrics(), spans()) if w is not None)
@@ -170,7 +170,8 @@ def _say(console: Console, text: str) -> None:
     console.print(f"leanloop: {text}", highlight=False, soft_wrap=True)
 
 
-def _keys() -> tuple[str, ...]:
+def own_keys() -> tuple[str, ...]:
+    """The keys that let clients in, as the environment has them."""
     return tuple(k.strip() for k in os.environ.get(KEYS, "").split(",") if k.strip())
 
 

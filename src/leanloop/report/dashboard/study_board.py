@@ -205,15 +205,14 @@ class StudyBoard:
             "p_frontier": self._chance(name, member),
             "why": self._why(name),
             "runs": len(self._lines.get(name, {})),
-            "search": self._figures(name, Split.SEARCH, None if member is None else member.search),
-            "holdout": self._figures(
-                name, Split.HOLDOUT, None if member is None else member.holdout
-            ),
+            "search": self._figures(name, Split.SEARCH, member),
+            "holdout": self._figures(name, Split.HOLDOUT, member),
             "verdict": None if member is None else _verdict(member.verdict),
             "from_result": member is not None,
         }
 
-    def _figures(self, name: str, split: Split, known: Figures | None) -> Document | None:
+    def _figures(self, name: str, split: Split, member: Member | None) -> Document | None:
+        known: Figures | None = None if member is None else getattr(member, str(split))
         if known is not None and known.success.n:
             return {axis: _interval(getattr(known, axis)) for axis in ("success", *AXES)}
         tally = self._tallies.get((name, str(split)))
@@ -391,14 +390,14 @@ class StudyBoard:
         """
         if name not in self._everyone():
             raise BadInputError(f"configuration {name!r}", "is not in this study")
-        lines = self._lines.get(name, {}).values()
+        lines = list(self._lines.get(name, {}).values())
         runs = [{**line._asdict(), "family": self._families.get(line.task, "")} for line in lines]
         return {"row": self._row(name), "runs": runs}
 
     def others(self, task: str, seed: int) -> list[Document]:
         """Every run of a task: which configuration, and how it went."""
         found = []
-        for name, lines in self._lines.items():
+        for name, lines in list(self._lines.items()):
             line = lines.get((task, seed))
             if line is not None:
                 settings, role = self._settings(name), self._role(name)
