@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,12 @@ def write_live(folder: Path, name: str, **wanted: Any) -> Path:
     return path
 
 
+def in_thread(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run something to its end, whether or not a browser's loop runs here."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(work())).result()
+
+
 def optimize(path: Path, store: SqlStore) -> None:
     async def go() -> None:
         study = Study.from_toml(path)
@@ -155,7 +162,7 @@ def optimize(path: Path, store: SqlStore) -> None:
         finally:
             await study.close()
 
-    asyncio.run(go())
+    in_thread(go)
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -232,7 +239,7 @@ def make_gateway(store: SqlStore, folder: Path, sessions: int = 6) -> None:
                 for task in range(sessions):
                     await converse(url, behind, task)
 
-    asyncio.run(go())
+    in_thread(go)
 
 
 def replace_caps(settings: Any) -> Any:
