@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -15,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 import pytest
 
+from leanloop.cli.dashboard import dashboard
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError
 from leanloop.core.run import Run, RunKey, Status
@@ -275,26 +277,28 @@ def test_with_keys_nobody_else_comes_in(place):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("options", "said"),
     [
-        (["nobody"], "study 'nobody': is not in the store; studies there: coins, gw"),
-        (["--gateway", "nobody"], "gateway 'nobody': is not in the store; gateways: gw"),
-        (["coins", "--gateway", "gw"], "name one of the two"),
-        (["--host", "0.0.0.0"], "can be reached by others"),
+        ({"study": "nobody"}, "study 'nobody': is not in the store; studies there: coins, gw"),
+        ({"gateway": "nobody"}, "gateway 'nobody': is not in the store; gateways: gw"),
+        ({"study": "coins", "gateway": "gw"}, "name one of the two"),
+        ({"host": "0.0.0.0"}, "can be reached by others"),
+        ({"host": "example.org"}, "can be reached by others"),
     ],
 )
-def test_bad_input_is_one_line(place, arguments, said):
-    with leanloop("dashboard", *arguments, "--store", place) as process:
+def test_bad_input_is_told(place, monkeypatch, options, said):
+    monkeypatch.delenv("LEANLOOP_GATEWAY_KEYS", raising=False)
+    with pytest.raises(BadInputError, match=re.escape(said)):
+        dashboard(**options, store=str(place), port=0)
+
+
+def test_no_store_is_one_line_and_none_is_made(tmp_path):
+    with leanloop("dashboard", "--store", tmp_path / "none.sqlite", "--json") as process:
         out, errors = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert said in errors
+    assert "no such store" in errors
     assert len(errors.splitlines()) == 1
     assert out == ""
-
-
-def test_no_store_is_bad_input_and_none_is_made(tmp_path):
-    with leanloop("dashboard", "--store", tmp_path / "none.sqlite", "--json") as process:
-        assert "no such store" in process.communicate(timeout=60)[1]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -453,7 +457,7 @@ def test_the_report_of_a_large_study_is_small(tmp_path):
         frontier=members[:10],
         others=members[10:],
         dropped=large.dropped * 30,
-        levers=large.levers * 12,
+        levers=large.levers * 5,
         steps=large.steps * 8,
         runs=25_000,
         configurations=50,
