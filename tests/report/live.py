@@ -211,7 +211,11 @@ async def converse(url: str, behind: Any, task: int) -> None:
         {"role": "system", "content": "be good"},
         {"role": "user", "content": f"task {task}"},
     ]
-    labels = {"x-leanloop-task": f"t{task} {HOSTILE}", "x-leanloop-success": str(task % 2)}
+    labels = {
+        "x-leanloop-session": f"{task * 0x2AAAAAAA:08x}",
+        "x-leanloop-task": f"t{task} {HOSTILE}",
+        "x-leanloop-success": str(task % 2),
+    }
     for i in range(3):
         behind.say(calls((f"c{i}", "look", {"id": i})) if i < 2 else text("done"))
         body = {"model": "gpt-4.1-mini", "messages": messages}
