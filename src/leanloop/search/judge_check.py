@@ -120,7 +120,8 @@ class JudgeTrial:
         """Judge every labelled answer that was not judged before.
 
         Returns:
-            How far they agree, None without labels; and the dollars that it took, None when unknown.
+            How far they agree, None without labels; and the dollars that it took, None when
+            unknown.
         """
         tasks = suite.labelled()
         if not tasks:
