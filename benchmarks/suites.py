@@ -1,8 +1,9 @@
 """Baseline against recommended on the holdout, for suites of several kinds, on an embedded model.
 
 ``python -m benchmarks.suites`` runs the studies that are named in ``STUDIES``, each within a bound
-on its time, and prints what each recommends beside its baseline on tasks that the search never saw. A call that is cut off goes on where it was. ``--json`` keeps the figures, in the place
-of those of the same study, and ``--page`` puts the table of ``docs/measured/suites.json`` into
+on its time, and prints what each recommends beside its baseline on tasks that the search never saw.
+A call that is cut off goes on where it was. ``--json`` keeps the figures, in the place of those of
+the same study, and ``--page`` puts the table of ``docs/measured/suites.json`` into
 ``docs/benchmarks-as-suites.md``.
 """
 
