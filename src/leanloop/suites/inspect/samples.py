@@ -70,10 +70,7 @@ class InspectSuite:
         check_ids(drawn)
         systems = {d.system for d in drawn}
         self._shared = systems.pop() if len(systems) == 1 else ""
-        # Two samples that ask the same in the same words are never in both splits.
-        parts = places.divide(
-            drawn, lambda d: self._said(d.sample, options.cluster) or d.prompt, lambda d: d.ident
-        )
+        parts = places.divide(drawn, self._key, lambda d: d.ident)
         self._tasks = {
             split: tuple(self._made(d, split) for d in part) for split, part in parts.items()
         }
@@ -114,9 +111,16 @@ class InspectSuite:
         finally:
             run.close()
 
+    def _key(self, drawn: Drawn) -> str:
+        """What must not be parted: a cluster, or samples that differ in nothing but their id."""
+        cluster = self._said(drawn.sample, self._options.cluster)
+        return cluster or drawn.sample.model_dump_json(exclude={"id"})
+
     def _made(self, drawn: Drawn, split: Split) -> Task:
         own = "" if drawn.system == self._shared else f"{drawn.system}\n\n"
-        family = self._said(drawn.sample, self._options.family) or self._task.name
+        family = (
+            self._said(drawn.sample, self._options.family) or self._task.name.rpartition("/")[2]
+        )
         cluster = self._said(drawn.sample, self._options.cluster)
         return Task(drawn.ident, own + drawn.prompt, split, family, cluster)
 
