@@ -130,6 +130,7 @@ async def test_a_solver_may_ask_again():
 
 async def test_a_conversation_is_told_as_one():
     suite = made("talked")
+    assert list(made("talked").tasks(Split.SEARCH)) == list(suite.tasks(Split.SEARCH))
     task = first(suite)
     assert suite.instructions == "Be exact."
     assert task.prompt == f"User: 1 + 1?\n\nAssistant: 2\n\nUser: {task.task_id} + 1?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -114,7 +115,7 @@ class InspectSuite:
     def _key(self, drawn: Drawn) -> str:
         """What must not be parted: a cluster, or samples that differ in nothing but their id."""
         cluster = self._said(drawn.sample, self._options.cluster)
-        return cluster or drawn.sample.model_dump_json(exclude={"id"})
+        return cluster or content(drawn.sample)
 
     def _made(self, drawn: Drawn, split: Split) -> Task:
         own = "" if drawn.system == self._shared else f"{drawn.system}\n\n"
@@ -127,6 +128,14 @@ class InspectSuite:
     def _said(self, sample: Sample, key: str | None) -> str | None:
         value = None if key is None else (sample.metadata or {}).get(key)
         return None if value is None else str(value)
+
+
+def content(sample: Sample) -> str:
+    """All that a sample holds but its id, and those of its messages, which are drawn at random."""
+    said = sample.input
+    words = said if isinstance(said, str) else [(m.role, m.text) for m in said]
+    rest = (sample.target, sample.choices, sample.metadata)
+    return json.dumps([words, *rest], sort_keys=True, default=str)
 
 
 def check_ids(drawn: Sequence[Drawn]) -> None:
