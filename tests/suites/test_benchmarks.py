@@ -94,3 +94,8 @@ def test_splits_go_by_a_digest_of_the_key_and_the_seed():
     together = places.divide(map(str, range(4000)), lambda k: k[-1], lambda k: k)
     last = {split: {k[-1] for k in part} for split, part in together.items()}
     assert not last[Split.SEARCH] & last[Split.HOLDOUT]
+    for seed in range(40):
+        pair = Places(seed, 0.25, None, None).divide("ab", lambda k: k, lambda k: k)
+        assert [len(pair[split]) for split in Split] == [1, 1]
+    alone = places.divide("aa", lambda k: k, lambda k: k)
+    assert sorted(len(part) for part in alone.values()) == [0, 2]

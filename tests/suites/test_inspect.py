@@ -81,6 +81,7 @@ async def test_tools_share_the_samples_store_with_its_scorer():
     once = [calls([("note", {"text": "a"})]), says("Done.")]
     runs = await asyncio.gather(*(play(suite, task, s) for s in (twice, once, [says("x")])))
     assert [run.success for run, _ in runs] == [1.0, 0.5, 0.0]
+    assert [u.observation for u in runs[1][0].steps[0].tool_uses] == ["written: a"]
 
 
 async def test_what_a_tool_refuses_is_an_error_result():
@@ -129,6 +130,7 @@ async def test_a_solver_may_ask_again():
 
 async def test_a_conversation_is_told_as_one():
     suite = made("talked")
+    assert list(made("talked").tasks(Split.SEARCH)) == list(suite.tasks(Split.SEARCH))
     task = first(suite)
     assert suite.instructions == "Be exact."
     assert task.prompt == f"User: 1 + 1?\n\nAssistant: 2\n\nUser: {task.task_id} + 1?"
@@ -246,6 +248,7 @@ def test_one_value_of_several_and_another_scale():
         ({"task": "nowhere.py@task"}, "no file 'nowhere.py'"),
         ({"task": "package/nothing"}, "package/nothing"),
         ({"task": "examples/inspect_none.py"}, "no file"),
+        ({"task": "examples/library_desk/tools.py"}, "there is no task"),
         ({"task": f"{TASKS}:not_a_task"}, "not a Task"),
         ({"task": f"{TASKS}:broken"}, "no data"),
         ({"task": f"{TASKS}:plain", "args": {"n": 1}}, "unexpected keyword"),
@@ -279,3 +282,31 @@ async def test_messages_of_tools_reach_the_model():
     _, model = await play(suite, first(suite), [calls([("note", {"text": "a"})]), says("x")])
     told = [m for m in model.requests[-1].messages if isinstance(m, ToolMessage)]
     assert [m.text for m in told] == ["written: a"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the package's own
+async def test_an_evaluation_of_others_with_tools_of_its_own():
+    """Questions over a knowledge base, part of it poisoned: utility and security are scored."""
+    pytest.importorskip("inspect_evals")
+    module = "inspect_evals.agent_threat_bench"
+    spec = {"task": f"{module}:agent_threat_bench_memory_poison", "value": "utility"}
+    suite = build_suite("inspect", spec)
+    assert isinstance(suite, InspectSuite)
+    assert "knowledge" in suite.instructions
+    task = first(suite)
+    known = (suite._samples[task.task_id].metadata or {})["expected_answer"]
+    reads = calls([("memory_read", {"key": task.prompt})])
+    run, _ = await play(suite, task, [reads, says(f"It is {known}.")])
+    assert (run.success, run.status) == (1, Status.FINISHED), run.reason
+    assert not run.steps[0].tool_uses[0].is_error
+    assert run.steps[0].tool_uses[0].observation
+    run, _ = await play(suite, task, [says("I do not know.")])
+    assert run.success == 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the package's own
+def test_samples_that_ask_alike_may_be_in_both_splits():
+    pytest.importorskip("inspect_evals")
+    module = "inspect_evals.agent_threat_bench"
+    suite = build_suite("inspect", {"task": f"{module}:agent_threat_bench_autonomy_hijack"})
+    assert len({t.prompt for split in Split for t in suite.tasks(split)}) == 1

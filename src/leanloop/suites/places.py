@@ -54,14 +54,24 @@ class Places:
     ) -> dict[Split, Sequence[T]]:
         """Both splits, each in an order that goes by digest too, so that its start is a sample.
 
+        Where all would come to one split, the cluster that stands nearest goes to the other.
+
         Args:
             every: What there is.
             cluster: The key of those that must not be parted.
             ident: Its own key.
         """
-        parts: dict[Split, list[T]] = {split: [] for split in Split}
+        clusters: dict[str, list[T]] = {}
         for one in every:
-            parts[self.split(cluster(one))].append(one)
+            clusters.setdefault(cluster(one), []).append(one)
+        keys = sorted(clusters, key=self.place)
+        held = sum(self.split(key) is Split.HOLDOUT for key in keys)
+        if len(keys) > 1:
+            held = min(max(held, 1), len(keys) - 1)
+        parts: dict[Split, list[T]] = {split: [] for split in Split}
+        for index, key in enumerate(keys):
+            split = Split.HOLDOUT if index >= len(keys) - held else Split.SEARCH
+            parts[split] += clusters[key]
         counts = {Split.SEARCH: self.search_tasks, Split.HOLDOUT: self.holdout_tasks}
         return {
             split: sorted(part, key=lambda one: self.place(f"order/{ident(one)}"))[: counts[split]]

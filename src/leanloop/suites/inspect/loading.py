@@ -41,7 +41,9 @@ def load_task(spec: str, arguments: Mapping[str, Json]) -> Task:
     except Exception as error:  # whatever a task's own code raises
         problem = " ".join(f"{type(error).__name__}: {error}".split())
         raise BadInputError(WHERE, f"task {spec!r}: {problem}") from error
-    if len(made) != 1:
+    if not made:
+        raise BadInputError(WHERE, f"task: there is no task {spec!r}")
+    if len(made) > 1:
         raise BadInputError(WHERE, f"task: {spec!r} names {len(made)} tasks; name one: {file}@name")
     if not isinstance(made[0], Task):
         raise BadInputError(WHERE, f"task: {spec!r} gives a {type(made[0]).__name__}, not a Task")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,10 +69,7 @@ class InspectSuite:
         check_ids(drawn)
         systems = {d.system for d in drawn}
         self._shared = systems.pop() if len(systems) == 1 else ""
-        # Two samples that ask the same in the same words are never in both splits.
-        parts = places.divide(
-            drawn, lambda d: self._said(d.sample, options.cluster) or d.prompt, lambda d: d.ident
-        )
+        parts = places.divide(drawn, self._key, lambda d: d.ident)
         self._tasks = {
             split: tuple(self._made(d, split) for d in part) for split, part in parts.items()
         }
@@ -112,15 +110,30 @@ class InspectSuite:
         finally:
             run.close()
 
+    def _key(self, drawn: Drawn) -> str:
+        """What must not be parted: a cluster, or samples that differ in nothing but their id."""
+        cluster = self._said(drawn.sample, self._options.cluster)
+        return cluster or content(drawn.sample)
+
     def _made(self, drawn: Drawn, split: Split) -> Task:
         own = "" if drawn.system == self._shared else f"{drawn.system}\n\n"
-        family = self._said(drawn.sample, self._options.family) or self._task.name
+        family = (
+            self._said(drawn.sample, self._options.family) or self._task.name.rpartition("/")[2]
+        )
         cluster = self._said(drawn.sample, self._options.cluster)
         return Task(drawn.ident, own + drawn.prompt, split, family, cluster)
 
     def _said(self, sample: Sample, key: str | None) -> str | None:
         value = None if key is None else (sample.metadata or {}).get(key)
         return None if value is None else str(value)
+
+
+def content(sample: Sample) -> str:
+    """All that a sample holds but its id, and those of its messages, which are drawn at random."""
+    said = sample.input
+    words = said if isinstance(said, str) else [(m.role, m.text) for m in said]
+    rest = (sample.target, sample.choices, sample.metadata)
+    return json.dumps([words, *rest], sort_keys=True, default=str)
 
 
 def check_ids(drawn: Sequence[Drawn]) -> None:
