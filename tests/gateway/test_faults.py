@@ -263,6 +263,20 @@ async def test_a_packed_body_is_read_and_goes_as_it_came(start: Start) -> None:
 # Canary.
 
 
+async def test_a_session_that_a_client_named_has_its_place_in_a_canary(start: Start) -> None:
+    running: Running = await start(
+        canary={"share": 0.5, "levers": {"tools": {"schema_trim": "on"}}}
+    )
+    canary = running.gateway.canary
+    assert canary is not None
+    names = [f"my session {i}" for i in range(200)]
+    chosen = [canary.choose(name) == canary.new for name in names]
+    assert 70 < sum(chosen) < 130
+    assert [canary.choose(name) == canary.new for name in names] == chosen
+    status, _, _ = await post(running.url + PATH, BODY, **{"x-leanloop-session": "mine"})
+    assert status == 200
+
+
 async def test_a_worse_canary_ends(start: Start) -> None:
     running: Running = await start(
         canary={"share": 0.5, "levers": {"tools": {"schema_trim": "on"}}}

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from leanloop.report.html import write_report
 from tests.report.results import bare, hostile, result
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 HEADINGS = [
     "Frontier",
@@ -46,19 +33,6 @@ OVERLAPPING = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
     && Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 4
   ).map(([b]) => `${a.textContent} and ${b.textContent}`));
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium")
-    if path is None and os.environ.get("CI") == "true":
-        pytest.fail("chromium is missing; 'python -m tests.parts' installs it as root")
-    if path is None:
-        pytest.skip("chromium is missing; install Debian's package of that name")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,18 @@ from leanloop.core.run import ModelCall, Run, RunKey, Status, Step
 from leanloop.core.task import Split
 from leanloop.core.tokens import Tokens
 from leanloop.search.kept_memory import KeptMemory
+from leanloop.store.following import follow_calls, follow_runs
 from leanloop.store.lease import Lease, is_gone, new_owner
-from leanloop.store.protocol import CallRow, Outcome, Paid, Store, StudyRecord, Sum, TaskRow
+from leanloop.store.protocol import (
+    CallRow,
+    Control,
+    Outcome,
+    Paid,
+    Store,
+    StudyRecord,
+    Sum,
+    TaskRow,
+)
 
 
 def make_run(task: str, status: Status = Status.FINISHED, success: float | None = 1.0) -> Run:
@@ -196,4 +206,76 @@ class StoreConformance:
         log.keep([], [Outcome("s", "c", 1.0)])
         assert set(log.outcomes()) == {Outcome("s", "c", 1.0), Outcome("t", "c", 0.5)}
         assert store.call_log("other").outcomes() == []
+        store.close()
+
+    def test_what_is_asked_of_a_study_comes_back(self, reopen: Callable[[], Store]) -> None:
+        store = reopen()
+        store.open_study(StudyRecord("s", "{}", "f"))
+        assert store.control("s") == Control()
+        assert store.control("other") == Control()
+        store.ask("s", "pause")
+        store.raise_caps("s", max_usd=2.5)
+        store.close()
+        again = reopen()
+        assert again.control("s") == Control("pause", 2.5, None)
+        again.ask("s", "run")
+        assert again.raise_caps("s", max_runs=70) == Control("run", 2.5, 70)
+        for missing in (lambda: again.ask("t", "stop"), lambda: again.raise_caps("t", 1.0)):
+            with pytest.raises(BadInputError, match="study 't': is not in the store"):
+                missing()
+        again.close()
+
+    def test_a_cap_is_only_ever_raised(self, reopen: Callable[[], Store]) -> None:
+        store = reopen()
+        store.open_study(StudyRecord("s", "{}", "f"))
+        assert store.raise_caps("s", 3.0, 10) == Control("run", 3.0, 10)
+        assert store.raise_caps("s", 2.0, 30) == Control("run", 3.0, 30)
+        assert store.raise_caps("s", 4.0, 20) == Control("run", 4.0, 30)
+        assert store.raise_caps("s") == Control("run", 4.0, 30)
+        store.close()
+
+    def test_a_standing_is_read_only_when_it_is_newer(self, reopen: Callable[[], Store]) -> None:
+        store = reopen()
+        store.open_study(StudyRecord("s", "{}", "f"))
+        assert store.standing("s") is None
+        store.save_standing("s", b"a")
+        assert store.standing("s") == (1, b"a")
+        assert store.standing("s", 1) is None
+        store.close()
+        again = reopen()
+        again.save_standing("s", b"b")
+        assert again.standing("s", 1) == (2, b"b")
+        with pytest.raises(BadInputError, match="is not in the store"):
+            again.save_standing("t", b"c")
+        again.close()
+
+    def test_runs_are_followed_and_none_comes_twice(self, reopen: Callable[[], Store]) -> None:
+        store, other = reopen(), reopen()
+        for name in ("s", "t"):
+            store.open_study(StudyRecord(name, "{}", "f"))
+        following = follow_runs(other, "s")
+        assert following.new() == []
+        store.record("s", make_run("t1"))
+        store.record("t", make_run("t1"))
+        store.record("s", make_run("t2", Status.OUTAGE, None))
+        assert following.new(1) == [make_run("t1")]
+        assert following.new() == [make_run("t2", Status.OUTAGE, None)]
+        assert following.new() == []
+        store.record("s", make_run("t3"))
+        store.record("s", make_run("t2"))
+        assert [r.key.task_id for r in following.new()] == ["t2", "t3"]
+        assert following.new() == []
+        store.close()
+        other.close()
+
+    def test_calls_are_followed(self, reopen: Callable[[], Store]) -> None:
+        store = reopen()
+        log = store.call_log("g")
+        following = follow_calls(store.call_log("g"))
+        log.keep([make_call(f"c{i}", "s", 1) for i in range(3)])
+        store.call_log("other").keep([make_call("c9", "s", 1)])
+        assert following.new(2) == [b"c0", b"c1"]
+        assert following.new(2) == [b"c2"]
+        log.keep([make_call("c4", "s", 1)])
+        assert following.new() == [b"c4"]
         store.close()

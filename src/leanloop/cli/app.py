@@ -14,6 +14,7 @@ COMMANDS = (
     "optimize",
     "run",
     "report",
+    "dashboard",
     "frontier",
     "compare",
     "gate",

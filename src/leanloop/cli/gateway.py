@@ -29,6 +29,7 @@ from leanloop.gateway.serving import DRAIN_S, serving
 from leanloop.gateway.session_runs import FINGERPRINT
 from leanloop.gateway.settings import GatewaySettings, read_settings
 from leanloop.gateway.spans import spans
+from leanloop.gateway.standing import standing_of
 from leanloop.gateway.upstream import Upstreams, check_base
 from leanloop.store.protocol import StudyRecord
 from leanloop.store.sql import SqlStore
@@ -83,7 +84,7 @@ def gateway(
     if not re.fullmatch(r"[\w.-]{1,100}", name):
         raise BadInputError("--name", "takes letters, digits, '.', '-' and '_'")
     settings = GatewaySettings() if config is None else read_settings(config)
-    access = Access(_keys(), host)
+    access = Access(own_keys(), host)
     place = store_place(store)
     opened = SqlStore(place)
     watchers = tuple(w for w in (metrics(), spans()) if w is not None)
@@ -91,6 +92,7 @@ def gateway(
     bounds = Bounds(max_body_mb * 1024**2, idle_s)
     try:
         opened.open_study(StudyRecord(name, "{}", FINGERPRINT))
+        opened.save_standing(name, standing_of(settings))
         folder = place.parent if isinstance(place, Path) else Path(".leanloop")
 
         def made(settings: GatewaySettings, upstreams: Upstreams) -> Gateway:
@@ -168,7 +170,8 @@ def _say(console: Console, text: str) -> None:
     console.print(f"leanloop: {text}", highlight=False, soft_wrap=True)
 
 
-def _keys() -> tuple[str, ...]:
+def own_keys() -> tuple[str, ...]:
+    """The keys that let clients in, as the environment has them."""
     return tuple(k.strip() for k in os.environ.get(KEYS, "").split(",") if k.strip())
 
 

@@ -20,7 +20,7 @@ from leanloop.cli.options import (
 )
 from leanloop.cli.studies import tell_fetch
 from leanloop.core.configuration import Configuration
-from leanloop.core.errors import BadInputError
+from leanloop.core.errors import BadInputError, StoppedError
 from leanloop.core.task import Split
 from leanloop.report.terminal import TerminalObserver, describe_member
 from leanloop.search.kept_memory import KeptMemory
@@ -95,5 +95,8 @@ def _run(
         study.load_models(tell_fetch(console))
         with TerminalObserver(console) as observer:
             return asyncio.run(go(observer))
+    except StoppedError as ended:
+        console.print(f"leanloop: {ended}; finished runs are kept, run it again to go on")
+        raise typer.Exit(130) from None
     finally:
         store.close()

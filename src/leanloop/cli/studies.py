@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress_bar import ProgressBar
 
 from leanloop.cli.options import answers_console, emit, errors_console
-from leanloop.core.errors import BadInputError
+from leanloop.core.errors import BadInputError, StoppedError
 from leanloop.models.weights import Progress as FetchProgress
 from leanloop.report.html import write_report
 from leanloop.report.terminal import TerminalObserver, show_result
@@ -54,8 +54,9 @@ def run_study(study: Study, place: Path | str, *, as_json: bool, executor: str =
             result = asyncio.run(go(observer))
     except BaseExceptionGroup as group:
         raise _bad_input(group) from None
-    except KeyboardInterrupt:
-        console.print("leanloop: stopped; finished runs are kept, run it again to go on")
+    except (KeyboardInterrupt, StoppedError) as ended:
+        by = f" ({ended})" if str(ended) else ""
+        console.print(f"leanloop: stopped; finished runs are kept, run it again to go on{by}")
         raise typer.Exit(130) from None
     finally:
         store.close()

@@ -37,3 +37,7 @@ class OutageError(LeanloopError):
 
 class SpentError(LeanloopError):
     """A cap of the study is reached; the run under way is given up and not recorded."""
+
+
+class StoppedError(LeanloopError):
+    """Somebody asked from elsewhere that the study ends; what had finished is kept."""

@@ -30,7 +30,7 @@ class Claims:
 
     def __init__(self, study: str, store: Store) -> None:
         self._study, self._store = study, store
-        self._owner = new_owner()
+        self.owner = new_owner()
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
@@ -41,7 +41,7 @@ class Claims:
         finally:
             beat.cancel()
             with suppress(BadInputError):
-                self._store.release(self._owner)
+                self._store.release(self.owner)
 
     def take(self, keys: Sequence[RunKey]) -> set[RunKey]:
         """Those that are now this program's to make."""
@@ -65,4 +65,4 @@ class Claims:
                 self._store.renew(self._lease())
 
     def _lease(self) -> Lease:
-        return Lease(self._owner, time.time() + LASTS_S)
+        return Lease(self.owner, time.time() + LASTS_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -34,6 +34,7 @@ class Holdout:
         tasks: Tasks of the holdout.
         baseline: The configuration to beat.
         references: What else was asked about.
+        after: Is called when some of its runs are made.
     """
 
     spec: StudySpec
@@ -43,6 +44,7 @@ class Holdout:
     tasks: Sequence[Task]
     baseline: Configuration
     references: Mapping[str, Configuration]
+    after: Callable[[], None] = lambda: None
 
     async def run(self, finalists: Sequence[Configuration], observer: Observer) -> None:
         """Make the runs; the best finalist and the baseline come first, in case money runs out.
@@ -66,6 +68,7 @@ class Holdout:
                     continue
                 for run in await self.ledger.make([(configuration, todo)]):
                     self.fresh.add(run)
+                self.after()
         except SpentError as error:
             observer.note(f"the holdout is not complete: {error}")
 
@@ -80,16 +83,26 @@ class Holdout:
         if not any(count for _, count in more):
             # What an earlier session made is there for the asking.
             return None
-        cap = self.spec.max_runs
-        if cap is not None and len(self.ledger.runs) + sum(n for _, n in more) > cap:
+        # Counted as in the session that made them, or a replay would find room for others.
+        ahead = sum(self.ledger.ahead(c, tasks) for c, tasks in jobs)
+        cap = self._run_cap(len(self.ledger.runs) + ahead)
+        if cap is not None:
             return f"the cap of {cap:,} runs leaves no room for another block"
         self.ledger.left_s = self._kept(alive, "latency_s")
         seconds = sum(self._mean(c, "latency_s") * n for c, n in more)
         if not self._in_time(seconds + SAFETY * self.ledger.left_s):
             return f"{KEPT}: the cap of {self.spec.budget.max_wall_s:g} s"
         if not self._affordable(sum(self._mean(c, "usd") * n for c, n in more), alive):
-            return f"{KEPT}: the cap of ${self.spec.budget.max_usd:g}"
+            return f"{KEPT}: the cap of ${self.ledger.orders.max_usd():g}"
         return None
+
+    def _run_cap(self, runs: int) -> int | None:
+        """The cap that so many runs would pass; None where there is room."""
+        for now in (False, True):
+            cap = self.ledger.orders.max_runs(now=now)
+            if cap is None or runs <= cap:
+                return None
+        return cap
 
     def _parts(self) -> Sequence[Sequence[Task]]:
         if self.spec.budget.max_usd is None:
@@ -110,11 +123,14 @@ class Holdout:
         return self._expected(jobs, axis) + finalists * len(self.tasks)
 
     def _affordable(self, usd: float, alive: Sequence[Configuration]) -> bool:
-        cap = self.spec.budget.max_usd
-        if cap is None:
-            return True
-        kept = min(SAFETY * self._kept(alive, "usd"), MOST * cap)
-        return self.ledger.purse.spent_usd + Decimal(kept + usd) <= Decimal(cap)
+        for now in (False, True):
+            cap = self.ledger.orders.max_usd(now=now)
+            if cap is None:
+                return True
+            kept = min(SAFETY * self._kept(alive, "usd"), MOST * cap)
+            if self.ledger.purse.spent_usd + Decimal(kept + usd) <= Decimal(cap):
+                return True
+        return False
 
     def _in_time(self, more_s: float) -> bool:
         cap = self.spec.budget.max_wall_s

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -115,11 +116,12 @@ class JudgeTrial:
 
     async def run(
         self, suite: JudgingSuite, models: Mapping[str, Model]
-    ) -> tuple[Agreement | None, float]:
+    ) -> tuple[Agreement | None, float | None]:
         """Judge every labelled answer that was not judged before.
 
         Returns:
-            How far they agree, None without labels; and the dollars spent.
+            How far they agree, None without labels; and the dollars that it took, None when
+            unknown.
         """
         tasks = suite.labelled()
         if not tasks:
@@ -130,11 +132,14 @@ class JudgeTrial:
         ledger = Ledger(
             record.name, runner, self.prices, self.store, self.observer, Terms(self.max_usd)
         )
+        # Into the study's own purse, so that its cap holds over both.
+        ledger.purse.keep = partial(self.store.pay, self.record.name)
         async with ledger.open():
             runs = await ledger.make([(WHOLE, tasks)])
         agreement = agreement_of(suite, tasks, runs)
         self.observer.note(say_agreement(agreement))
-        return agreement, float(ledger.purse.spent_usd)
+        usd = self.prices.test_usd(runs)
+        return agreement, None if usd is None else float(usd)
 
 
 def agreement_of(suite: JudgingSuite, tasks: Sequence[Task], runs: Sequence[Run]) -> Agreement:

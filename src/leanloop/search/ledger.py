@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from leanloop.core.configuration import Configuration
-from leanloop.core.errors import BadInputError, SpentError
+from leanloop.core.errors import BadInputError, SpentError, StoppedError
 from leanloop.core.memory import Origin
 from leanloop.core.run import Run, RunKey, Status
 from leanloop.core.task import Split, Task
@@ -22,6 +22,7 @@ from leanloop.models.protocol import Model
 from leanloop.pricing.cost import PriceBook
 from leanloop.search.claims import Claims
 from leanloop.search.kept_memory import KeptMemory
+from leanloop.search.orders import Orders
 from leanloop.search.protocol import Jobs, Observer, PaidRunner, Progress, Runner
 from leanloop.search.purse import Purse, pay_from
 from leanloop.search.streams import Lane, Streams
@@ -43,6 +44,7 @@ class Terms:
 
     Args:
         max_usd: Dollars that may be spent, runs of earlier sessions included.
+        max_runs: Runs of the search that may be made.
         warm_up: Whether the models hold only the prompt of the call before, so
             that configurations that take turns would pay for each other's prompts.
         claim: Whether runs are claimed before they are made, which looking up
@@ -52,6 +54,7 @@ class Terms:
     """
 
     max_usd: float | None = None
+    max_runs: int | None = None
     warm_up: bool = False
     claim: bool = True
     bound: int = BOUND
@@ -87,9 +90,11 @@ class Ledger:
         known = store.runs(study)
         self._known: dict[RunKey, Run] = {r.key: r for r in known if r.status != Status.OUTAGE}
         self._claims = Claims(study, store)
+        self.orders = Orders(study, store, terms.max_usd, terms.max_runs)
+        self.orders.told = observer.note
         self.kept: KeptMemory | None = None
         self.streams = Streams(terms.bound, terms.learn_from)
-        self.purse = Purse(terms.max_usd)
+        self.purse = Purse(terms.max_usd, raised=partial(self.orders.max_usd, now=True))
         for run in known:
             self._pay(run)
             if run.split is Split.SEARCH:
@@ -119,13 +124,24 @@ class Ledger:
         """Seconds in all: of this session, and of earlier ones up to the last run replayed.
 
         A study that is resumed goes through what it did before with the clock of
-        that time, or it would find its time used up before it has begun.
+        that time, or it would find its time used up before it has begun. While it is
+        paused the clock stands still.
         """
-        return self._replayed_s + time.monotonic() - self._start
+        return self._replayed_s + time.monotonic() - self._start - self.orders.paused_s
 
     def open(self) -> AbstractAsyncContextManager[None]:
-        """Hold what is claimed while runs are made."""
+        """Hold what is claimed while runs are made; a pause or stop of before is over."""
+        self.orders.begin()
         return self._claims.held()
+
+    @property
+    def owner(self) -> str:
+        """Who claims the runs: this process."""
+        return self._claims.owner
+
+    def save_standing(self, standing_json: bytes) -> None:
+        """Keep how the study stands, for those who watch it."""
+        self._store.save_standing(self._study, standing_json)
 
     def teach(self, doom: Doom) -> None:
         """Let later runs end when they are doomed; runs made by others are not taught."""
@@ -137,11 +153,16 @@ class Ledger:
         keys = [RunKey(configuration.id, t.task_id) for t in tasks]
         return sum(k not in self.runs and k not in self._known for k in keys)
 
+    def ahead(self, configuration: Configuration, tasks: Sequence[Task]) -> int:
+        """How many of these runs this session has not come to, made by an earlier one or not."""
+        return sum(RunKey(configuration.id, t.task_id) not in self.runs for t in tasks)
+
     async def make(self, jobs: Jobs) -> list[Run]:
         """One run for each configuration and task, in their order, several at once.
 
         Raises:
             SpentError: The dollar cap was reached; what had finished is kept.
+            StoppedError: The study was stopped; runs under way have ended and are kept.
             BadInputError: A provider stays away; what had finished is kept.
         """
         if not self._terms.warm_up:
@@ -150,6 +171,7 @@ class Ledger:
         for configuration, tasks in jobs:
             new = [t for t in tasks if RunKey(configuration.id, t.task_id) not in self._known]
             if len(new) > 1:
+                await self.orders.check()
                 await self._warm_up(configuration, new[-1])
             found += await self._together([(configuration, t) for t in tasks])
         return found
@@ -165,6 +187,9 @@ class Ledger:
             for line in left:
                 for at in line:
                     found[at] = await self._one(pairs[at], mine)
+                    if found[at] is None:
+                        # Stopped: none begins any more, and those under way end.
+                        return
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -172,6 +197,8 @@ class Ledger:
                     group.create_task(work())
         except* (SpentError, BadInputError) as stopped:
             raise stopped.exceptions[0] from None
+        if None in found:
+            raise StoppedError("stopped from the dashboard")
         return [run for run in found if run is not None]
 
     def _lines(self, pairs: Pairs) -> list[list[int]]:
@@ -199,7 +226,8 @@ class Ledger:
         if run.recorded is not None:
             self.purse.add(self._prices.run_usd(run))
 
-    async def _one(self, pair: tuple[Configuration, Task], mine: Container[RunKey]) -> Run:
+    async def _one(self, pair: tuple[Configuration, Task], mine: Container[RunKey]) -> Run | None:
+        """A run, recorded; None when it is not there and the study is stopped."""
         configuration, task = pair
         key = _key(pair)
         known = self.runs.get(key) or self._known.get(key)
@@ -209,6 +237,8 @@ class Ledger:
                 self._known[key] = known
                 self.purse.learn(self._store.paid(self._study))
         if known is None:
+            if not await self.orders.may_begin():
+                return None
             self.purse.check()
             known = await self._run(configuration, task)
             self._pay(known)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
 
 from leanloop.core.configuration import Configuration, Setting
+from leanloop.core.errors import StoppedError
 from leanloop.core.run import Run
 from leanloop.core.task import Split, Task
 from leanloop.pricing.cost import PriceBook
@@ -38,6 +41,7 @@ from leanloop.search.result import (
     verdict,
 )
 from leanloop.search.runtable import RunTable
+from leanloop.search.snapshot import Judged, Phase, Snapshot, Snapshots
 from leanloop.search.spec import StudySpec
 from leanloop.search.steps import cost_by_step
 from leanloop.search.stream_figures import AlongStream, along_stream
@@ -77,7 +81,7 @@ class Subject(Protocol):
     recorded: RecordedRuns | None
     tasks: Tasks
     judge: Agreement | None
-    judge_usd: float
+    judge_usd: float | None
 
     def space(self) -> dict[str, tuple[Setting, ...]]:
         """Lever to the settings to try."""
@@ -123,7 +127,9 @@ class Optimization:
             list(study.tasks.tasks(Split.HOLDOUT)),
             self.baseline,
             self.references,
+            self._offer,
         )
+        self.snapshots = Snapshots(self.ledger.save_standing)
         every = [read_constraint(text, "constraints") for text in spec.constraints]
         self.constraints = Constraints(every, self.baseline) if every else None
         costs = [name for name in spec.objectives if name != "success"]
@@ -137,9 +143,19 @@ class Optimization:
     async def run(self) -> Result:
         """The race, the holdout, the result."""
         self._look_at_tasks()
+        try:
+            return await self._run()
+        except StoppedError:
+            self.show("stopped")
+            raise
+
+    async def _run(self) -> Result:
+        self.show("search")
         await self._race()
         standing = self.contest.standing()
+        self.snapshots.judged = self._judged(standing)
         finalists = self._finalists(standing)
+        self.show("holdout")
         await self.holdout.run(finalists, self.observer)
         return self._result(standing, finalists)
 
@@ -152,6 +168,58 @@ class Optimization:
             report = TaskReport(holdout=len(self.holdout.tasks), copies=len(copies))
             report = msgspec.structs.replace(report, overlaps=tuple(copies[:1]))
             self.observer.note(" ".join(say_tasks(report)))
+
+    def show(self, phase: Phase) -> None:
+        """Save how the study stands, for those who watch it."""
+        self.snapshots.save(partial(self._snapshot, phase))
+
+    def _offer(self) -> None:
+        """Save how the study stands, if that takes little of its time."""
+        phase: Phase = "holdout" if self.ledger.phase == "holdout" else "search"
+        judge = self._judge if phase == "search" else self._as_judged
+        self.snapshots.offer(partial(self._snapshot, phase), judge)
+
+    def _judge(self) -> Judged:
+        return self._judged(self.contest.standing())
+
+    def _as_judged(self) -> Judged:
+        return self.snapshots.judged or self._judge()
+
+    def _judged(self, standing: Standing) -> Judged:
+        chances = {c.id: _known(p) for c, p in standing.chances.items()}
+        return Judged(
+            runs=len(self.ledger.runs),
+            members=tuple(c.id for c in standing.members),
+            chances=chances,
+            p_wrong=_known(standing.wrong),
+            p_helps=_known(standing.helps),
+            levers=tuple(self._effects()),
+        )
+
+    def _snapshot(self, phase: Phase, judged: Judged | None) -> Snapshot:
+        ledger, contest = self.ledger, self.contest
+        out = [d.configuration for d in contest.dropped]
+        every = [self.baseline, *contest.alive, *out, *self.references.values()]
+        return Snapshot(
+            phase=phase,
+            saved_at=time.time(),
+            owner=ledger.owner,
+            baseline=self.baseline.id,
+            references={name: c.id for name, c in self.references.items()},
+            settings={c.id: settings_of(c) for c in every},
+            alive=tuple(c.id for c in contest.alive),
+            dropped=tuple(map(_dropped, contest.dropped)),
+            runs=len(ledger.runs),
+            search_runs=sum(r.split is Split.SEARCH for r in ledger.runs.values()),
+            spent_usd=None if ledger.purse.unknown_calls else float(ledger.purse.spent_usd),
+            elapsed_s=ledger.elapsed_s,
+            left_s=ledger.left_s,
+            max_usd=ledger.orders.max_usd(),
+            max_runs=ledger.orders.max_runs(),
+            max_wall_s=self.spec.budget.max_wall_s,
+            stopped_because=contest.stopped_because,
+            judged=judged,
+        )
 
     async def _race(self) -> None:
         make = PROPOSERS[self.spec.plan.propose]
@@ -204,6 +272,7 @@ class Optimization:
         self._learn()
         for run in await self.ledger.make(jobs):
             self.table.add(run)
+        self._offer()
 
     def _learn(self) -> None:
         """Teach the lever that ends doomed runs, once enough has been seen."""
@@ -239,9 +308,7 @@ class Optimization:
         alive.sort(key=lambda c: -(standing.chances.get(c) or 0.0))
         members = {c: self._member(c, standing) for c in [*on, *alive]}
         chosen, why = recommend(members, finalists, self.rule)
-        usd = None
-        if not self.ledger.purse.unknown_calls:
-            usd = float(self.ledger.purse.spent_usd) + self.study.judge_usd
+        usd = None if self.ledger.purse.unknown_calls else float(self.ledger.purse.spent_usd)
         base = self._member(self.baseline, standing)
         return Result(
             study=self.spec.name,
@@ -275,12 +342,12 @@ class Optimization:
 
     def _task_report(self) -> TaskReport:
         runs = list(self.ledger.runs.values())
-        usd = self.study.prices.test_usd(runs)
+        usd, judge_usd = self.study.prices.test_usd(runs), self.study.judge_usd
         found = report_tasks(self.search_tasks, self.holdout.tasks, runs)
         return msgspec.structs.replace(
             found,
             judge=self.study.judge,
-            test_usd=None if usd is None else float(usd) + self.study.judge_usd,
+            test_usd=None if usd is None or judge_usd is None else float(usd) + judge_usd,
         )
 
     def _along_streams(self, some: Iterable[Configuration]) -> Iterable[AlongStream]:
@@ -302,7 +369,7 @@ class Optimization:
         return Member(
             id=configuration.id,
             settings=settings_of(configuration),
-            p_frontier=None if chance is None or math.isnan(chance) else chance,
+            p_frontier=_known(chance),
             search=search,
             holdout=holdout,
             verdict=verdict(self.fresh, self.baseline, configuration, self.rule)
@@ -338,6 +405,10 @@ class Optimization:
             for k, r in self.ledger.runs.items()
             if k.configuration_id == configuration.id and r.split is Split.SEARCH
         ]
+
+
+def _known(chance: float | None) -> float | None:
+    return None if chance is None or math.isnan(chance) else chance
 
 
 def _dropped(dropped: Dropped) -> DroppedMember:

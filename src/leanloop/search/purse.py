@@ -36,6 +36,7 @@ class Purse:
         spent_usd: So far; a call whose price is unknown adds nothing.
         unknown_calls: Calls whose price is unknown.
         look: Says what was paid in all, where others pay too.
+        raised: Says what the cap is at this moment, where it may be raised meanwhile.
     """
 
     max_usd: float | None
@@ -43,6 +44,7 @@ class Purse:
     spent_usd: Decimal = Decimal(0)
     unknown_calls: int = 0
     look: Callable[[], Paid] | None = None
+    raised: Callable[[], float | None] | None = None
     _dearest: Decimal = Decimal(0)
     _in_flight: int = 0
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,7 +56,9 @@ class Purse:
             SpentError: It is reached.
         """
         self.refresh()
-        if self.max_usd is not None and self.spent_usd >= Decimal(repr(self.max_usd)):
+        if self._is_reached() and self.raised is not None:
+            self.max_usd = self.raised()
+        if self._is_reached():
             raise SpentError(f"the cap of ${self.max_usd:g} is reached")
 
     def refresh(self) -> None:
@@ -102,6 +106,9 @@ class Purse:
         """Take in what is known to have been paid, by another worker or a session before."""
         self.spent_usd = max(self.spent_usd, paid.usd)
         self.unknown_calls = max(self.unknown_calls, paid.unknown_calls)
+
+    def _is_reached(self) -> bool:
+        return self.max_usd is not None and self.spent_usd >= Decimal(repr(self.max_usd))
 
     def _room(self) -> bool:
         """Whether one more call would fit if all in flight were as dear as the dearest."""

@@ -17,6 +17,7 @@ from leanloop.core.errors import BadInputError, SpentError
 from leanloop.core.run import Run, RunKey, Status
 from leanloop.core.task import Task
 from leanloop.models.builtin import HOSTED, ModelSpec
+from leanloop.search.orders import Orders
 from leanloop.search.protocol import Runner
 from leanloop.search.purse import Purse, pay_from
 from leanloop.search.spec import StudySpec
@@ -170,6 +171,8 @@ def _runner(site: Site) -> Runner:
     store, name = open_store(site.store), study.spec.name
     purse = Purse(study.spec.budget.max_usd, partial(store.pay, name))
     purse.look = partial(store.paid, name)
+    orders = Orders(name, store, study.spec.budget.max_usd)
+    purse.raised = partial(orders.max_usd, now=True)
     return pay_from(study.runner(), study.prices, purse)
 
 

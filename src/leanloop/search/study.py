@@ -84,7 +84,7 @@ class Study:
         self.suite: Tasks = self.recorded or suite or _suite(spec)
         self.tasks: Tasks = self.suite
         self.judge: Agreement | None = None
-        self.judge_usd = 0.0
+        self.judge_usd: float | None = 0.0
         self._check_streams()
         self._check_tests()
         self._models = dict(models) if models is not None else {}
@@ -249,6 +249,9 @@ class Study:
             store: Where its runs are kept.
             observer: Watches.
             runner: Makes the runs; the study's own when None.
+
+        Raises:
+            StoppedError: Somebody asked from elsewhere that it ends.
         """
         watching = observer or Silent()
         store.open_study(self.record())
@@ -256,11 +259,12 @@ class Study:
         await self._try_judge(store, watching)
         ledger = self._ledger(store, watching, runner)
         async with ledger.open():
-            earlier = self._earlier(store)
-            result = await Optimization(self, ledger, watching, earlier).run()
+            optimization = Optimization(self, ledger, watching, self._earlier(store))
+            result = await optimization.run()
         for along in result.streams:
             ledger.streams.keep_in(store, self.spec.name, Configuration(along.settings))
         store.save_result(self.spec.name, msgspec.json.encode(result))
+        optimization.show("done")
         return result
 
     def _keep_tasks(self, store: Store, name: str) -> None:
@@ -290,10 +294,10 @@ class Study:
         self, store: Store, observer: Observer, runner: Runner | None = None, name: str = ""
     ) -> Ledger:
         spec = self.spec
-        cap = spec.budget.max_usd
         embedded = any(m.provider == "embedded" for m in spec.models.values())
         terms = Terms(
-            None if cap is None else max(cap - self.judge_usd, 0.0),
+            spec.budget.max_usd,
+            spec.max_runs,
             warm_up=embedded,
             claim=self.recorded is None,
             bound=spec.memory.bound,

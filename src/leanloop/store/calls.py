@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -10,6 +10,9 @@ import sqlalchemy as sa
 
 from leanloop.store.protocol import CallRow, Outcome, Sum
 from leanloop.store.tables import CALLS, OUTCOMES
+
+LONGEST_LIST = 500
+"""Numbers in one query; databases have a bound."""
 
 
 class SqlCallLog:
@@ -52,6 +55,22 @@ class SqlCallLog:
         with self._engine.connect() as connection:
             yield from connection.execution_options(yield_per=500).scalars(ordered)
 
+    def recorded_after(
+        self, number: int, again: Collection[int] = (), most: int = 1000
+    ) -> Sequence[tuple[int, bytes]]:
+        """Calls with their numbers, which grow in the order in which they were kept.
+
+        Args:
+            number: Those with a greater one.
+            again: And those with one of these, if they are there.
+            most: How many of the former at most.
+        """
+        # Said so that no index on the gateway serves, by which all of its calls would be sorted.
+        own = sa.func.coalesce(CALLS.c.gateway, "") == self.gateway
+        query = sa.select(CALLS.c.number, CALLS.c.call_json).where(own)
+        with self._engine.connect() as connection:
+            return rows_after(connection, query, CALLS.c.number, (number, again, most))
+
     def outcomes(self) -> Sequence[Outcome]:
         """Outcomes of sessions."""
         columns = (OUTCOMES.c.session_id, OUTCOMES.c.configuration_id, OUTCOMES.c.success)
@@ -86,3 +105,27 @@ class SqlCallLog:
         newest = query.order_by(CALLS.c.number.desc()).limit(sessions)
         with self._engine.connect() as connection:
             return list(connection.scalars(newest))[::-1]
+
+
+def rows_after(
+    connection: sa.Connection,
+    query: sa.Select[Any],
+    column: sa.Column[Any],
+    wanted: tuple[int, Collection[int], int],
+) -> list[tuple[int, Any]]:
+    """Rows by their number.
+
+    Args:
+        connection: To the database.
+        query: For the rows.
+        column: Their number.
+        wanted: Those with a greater number; those with one of these too; how many of the
+            former at most.
+    """
+    number, again, most = wanted
+    newer = query.where(column > number).order_by(column).limit(most)
+    rows = [(at, raw) for at, raw in connection.execute(newer)]
+    if again:
+        named = query.where(column.in_(sorted(again)[:LONGEST_LIST])).order_by(column)
+        rows = [*((at, raw) for at, raw in connection.execute(named)), *rows]
+    return rows

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -53,6 +53,24 @@ class TaskRow(msgspec.Struct, frozen=True):
     split: str
     digest: str
     task_json: bytes
+
+
+Asked = Literal["run", "pause", "stop"]
+"""What a study is asked to do: go on, begin no run, or end as with Ctrl-C."""
+
+
+class Control(msgspec.Struct, frozen=True):
+    """What was asked of a study from outside, while it runs or before it does.
+
+    Attributes:
+        state: What it is to do.
+        max_usd: Dollars that its cap was raised to; None when it never was.
+        max_runs: Runs of the search that its cap was raised to; None when it never was.
+    """
+
+    state: Asked = "run"
+    max_usd: float | None = None
+    max_runs: int | None = None
 
 
 class CallRow(msgspec.Struct, frozen=True):
@@ -128,6 +146,17 @@ class CallLog(Protocol):
     def outcomes(self) -> Sequence[Outcome]:
         """Outcomes of sessions."""
 
+    def recorded_after(
+        self, number: int, again: Collection[int] = (), most: int = 1000
+    ) -> Sequence[tuple[int, bytes]]:
+        """Calls with their numbers, which grow in the order in which they were kept.
+
+        Args:
+            number: Those with a greater one.
+            again: And those with one of these, if they are there.
+            most: How many of the former at most.
+        """
+
     def sums(self) -> Sequence[Sum]:
         """What each session, key and day has spent."""
 
@@ -184,6 +213,22 @@ class Store(Protocol):
     def runs(self, study: str) -> Sequence[Run]:
         """Every run of a study, in the order in which they were recorded."""
 
+    def recorded_after(
+        self, study: str, number: int, again: Collection[int] = (), most: int = 1000
+    ) -> Sequence[tuple[int, Run]]:
+        """Runs with their numbers, which grow in the order in which they were recorded.
+
+        A run that takes the place of an outage has the outage's number; and where several
+        programs record at once, a lesser number may come a moment after a greater one.
+        ``store.following`` allows for both.
+
+        Args:
+            study: Whose.
+            number: Those with a greater one.
+            again: And those with one of these, if they are there.
+            most: How many of the former at most.
+        """
+
     def find(self, study: str, key: RunKey) -> Run | None:
         """The run of that key, or None."""
 
@@ -217,6 +262,47 @@ class Store(Protocol):
 
     def memory(self, name: str) -> EntryLog:
         """The memory of that name; empty where there is none."""
+
+    def control(self, study: str) -> Control:
+        """What was asked of a study; to run, where nothing was."""
+
+    def ask(self, study: str, state: Asked) -> None:
+        """Ask a study to go on, to pause or to stop.
+
+        Raises:
+            BadInputError: There is no such study.
+        """
+
+    def raise_caps(
+        self, study: str, max_usd: float | None = None, max_runs: int | None = None
+    ) -> Control:
+        """Raise a study's caps; one that was raised higher before stays.
+
+        Args:
+            study: Whose.
+            max_usd: Dollars; as it is when None.
+            max_runs: Runs of the search; as it is when None.
+
+        Returns:
+            What is asked of it now.
+
+        Raises:
+            BadInputError: There is no such study.
+        """
+
+    def save_standing(self, study: str, standing_json: bytes) -> None:
+        """Keep how a study stands, for those who watch it, in the place of how it stood.
+
+        Raises:
+            BadInputError: There is no such study.
+        """
+
+    def standing(self, study: str, after: int = 0) -> tuple[int, bytes] | None:
+        """How a study stands, with a number that grows each time it is saved.
+
+        Returns:
+            None where nothing was saved, or nothing since the number ``after``.
+        """
 
     def save_result(self, study: str, result_json: bytes) -> None:
         """Keep what a study found, in the place of what it found before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -15,23 +15,26 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from leanloop.core.errors import BadInputError
 from leanloop.core.run import Run, RunKey, Status
-from leanloop.store.calls import SqlCallLog
+from leanloop.store.calls import SqlCallLog, rows_after
 from leanloop.store.lease import Lease, is_gone
 from leanloop.store.memory import SqlMemory
-from leanloop.store.protocol import Paid, StudyRecord, TaskRow
+from leanloop.store.protocol import Asked, Control, Paid, StudyRecord, TaskRow
 from leanloop.store.tables import (
+    CONTROLS,
     LEASES,
     MEMORIES,
     METADATA,
     PAYMENTS,
     RESULTS,
     RUNS,
+    STANDINGS,
     STUDIES,
     TASKS,
 )
 
 TRIES = 20
 """Tries to make the tables while another program does."""
+WENT_AWAY = "the store went away; finished runs are kept, run it again to go on"
 NANO = 10**9
 """Payments are kept in billionths of a dollar: both databases add whole numbers exactly."""
 
@@ -211,6 +214,87 @@ class SqlStore:
         with self._engine.connect() as connection:
             return [msgspec.json.decode(raw, type=Run) for raw in connection.scalars(query)]
 
+    def recorded_after(
+        self, study: str, number: int, again: Collection[int] = (), most: int = 1000
+    ) -> Sequence[tuple[int, Run]]:
+        """Runs with their numbers, which grow in the order in which they were recorded.
+
+        Args:
+            study: Whose.
+            number: Those with a greater one.
+            again: And those with one of these, if they are there.
+            most: How many of the former at most.
+        """
+        # Said so that no index on the study serves, by which all of its runs would be sorted.
+        own = sa.func.coalesce(RUNS.c.study, "") == study
+        query = sa.select(RUNS.c.number, RUNS.c.run_json).where(own)
+        with self._reading() as connection:
+            rows = rows_after(connection, query, RUNS.c.number, (number, again, most))
+        return [(at, msgspec.json.decode(raw, type=Run)) for at, raw in rows]
+
+    def control(self, study: str) -> Control:
+        """What was asked of a study; to run, where nothing was."""
+        with self._reading() as connection:
+            row = connection.execute(CONTROL, {"of": study}).first()
+        return Control() if row is None else Control(*row)
+
+    def ask(self, study: str, state: Asked) -> None:
+        """Ask a study to go on, to pause or to stop.
+
+        Raises:
+            BadInputError: There is no such study.
+        """
+        insert = self._insert(CONTROLS).values(study=study, state=state)
+        upsert = insert.on_conflict_do_update(
+            index_elements=["study"], set_={"state": insert.excluded.state}
+        )
+        self._write_of(study, upsert)
+
+    def raise_caps(
+        self, study: str, max_usd: float | None = None, max_runs: int | None = None
+    ) -> Control:
+        """Raise a study's caps; one that was raised higher before stays.
+
+        Returns:
+            What is asked of it now.
+
+        Raises:
+            BadInputError: There is no such study.
+        """
+        values = {"state": "run", "max_usd": max_usd, "max_runs": max_runs}
+        insert = self._insert(CONTROLS).values(study=study, **values)
+        raised = {}
+        for name in ("max_usd", "max_runs"):
+            old, new = CONTROLS.c[name], insert.excluded[name]
+            # Where either is null, neither is greater.
+            raised[name] = sa.case((old > new, old), else_=sa.func.coalesce(new, old))
+        upsert = insert.on_conflict_do_update(index_elements=["study"], set_=raised)
+        self._write_of(study, upsert)
+        return self.control(study)
+
+    def save_standing(self, study: str, standing_json: bytes) -> None:
+        """Keep how a study stands, for those who watch it, in the place of how it stood.
+
+        Raises:
+            BadInputError: There is no such study.
+        """
+        insert = self._insert(STANDINGS).values(study=study, number=1, standing_json=standing_json)
+        changed = {
+            "number": STANDINGS.c.number + 1,
+            "standing_json": insert.excluded.standing_json,
+        }
+        self._write_of(study, insert.on_conflict_do_update(index_elements=["study"], set_=changed))
+
+    def standing(self, study: str, after: int = 0) -> tuple[int, bytes] | None:
+        """How a study stands, with a number that grows each time it is saved.
+
+        Returns:
+            None where nothing was saved, or nothing since the number ``after``.
+        """
+        with self._reading() as connection:
+            row = connection.execute(STANDING, {"of": study, "after": after}).first()
+        return None if row is None else (row[0], row[1])
+
     def save_result(self, study: str, result_json: bytes) -> None:
         """Keep what a study found, in the place of what it found before."""
         insert = self._insert(RESULTS).values(study=study, result_json=result_json)
@@ -297,10 +381,22 @@ class SqlStore:
             with self._engine.begin() as connection:
                 yield connection
         except sa.exc.OperationalError:
-            raise BadInputError(
-                self.place,
-                "the store went away; finished runs are kept, run it again to go on",
-            ) from None
+            raise BadInputError(self.place, WENT_AWAY) from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except sa.exc.OperationalError:
+            raise BadInputError(self.place, WENT_AWAY) from None
+
+    def _write_of(self, study: str, statement: sa.Executable) -> None:
+        """Write something about a study that is there."""
+        if self.study(study) is None:
+            raise BadInputError(f"study {study!r}", "is not in the store")
+        with self._writing() as connection:
+            connection.execute(statement)
 
     def _sweep(self, connection: sa.Connection, study: str) -> None:
         """Take away leases that ran out or whose owner is dead."""
@@ -333,6 +429,17 @@ def _totals() -> tuple[sa.Column[Any], ...]:
 
 PAID = sa.select(*_totals()).where(PAYMENTS.c.study == sa.bindparam("of"))
 """What a study has paid."""
+
+
+CONTROL = sa.select(CONTROLS.c.state, CONTROLS.c.max_usd, CONTROLS.c.max_runs).where(
+    CONTROLS.c.study == sa.bindparam("of")
+)
+"""What was asked of a study."""
+
+STANDING = sa.select(STANDINGS.c.number, STANDINGS.c.standing_json).where(
+    (STANDINGS.c.study == sa.bindparam("of")) & (STANDINGS.c.number > sa.bindparam("after"))
+)
+"""How a study stands, if that is newer."""
 
 
 def open_store(address: str) -> SqlStore:

@@ -58,6 +58,21 @@ PAYMENTS = sa.Table(
     sa.Column("nano_usd", sa.BigInteger, nullable=False),
     sa.Column("unknown_calls", sa.Integer, nullable=False),
 )
+CONTROLS = sa.Table(
+    "controls",
+    METADATA,
+    sa.Column("study", sa.ForeignKey("studies.name"), primary_key=True),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("max_usd", sa.Float),
+    sa.Column("max_runs", sa.BigInteger),
+)
+STANDINGS = sa.Table(
+    "standings",
+    METADATA,
+    sa.Column("study", sa.ForeignKey("studies.name"), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("standing_json", sa.LargeBinary, nullable=False),
+)
 CALLS = sa.Table(
     "calls",
     METADATA,

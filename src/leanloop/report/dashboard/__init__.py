@@ -1,0 +1,1 @@
+"""A live page of studies and gateways, beside the programs that run them."""
