@@ -266,6 +266,10 @@ class TestCommand(SuiteConformance):
         use = done.steps[0].tool_uses[0]
         assert use.is_error
         assert "0 times, not once" in use.observation
+        gone = asks("read_file", path="gone.py")
+        done = await run(suite, every(suite)["largest"], gone, says(""))
+        said = "ValueError: no file 'gone.py'; list_files says which there are"
+        assert done.steps[0].tool_uses[0].observation == said
         out = asks("read_file", path="../../etc/passwd")
         done = await run(suite, every(suite)["largest"], out, says(""))
         assert "outside of the folder" in done.steps[0].tool_uses[0].observation
@@ -352,6 +356,19 @@ def test_examples_are_studies() -> None:
         study = Study(read_study(EXAMPLES / f"{name}.toml"))
         assert study.space()
     assert "OPENAI" not in os.environ.get("LEANLOOP_TASK", "")
+
+
+def test_worked_examples_are_read_and_a_wrong_one_is_named(tmp_path: Path) -> None:
+    lines(tmp_path, GOOD, {"prompt": "q", "expected": 2})
+    step = {"tool": "add", "arguments": {"first": 1}, "result": 3}
+    worked = {"prompt": "p", "steps": [step], "answer": "3"}
+    (tmp_path / "worked.jsonl").write_text(json.dumps(worked))
+    options = {"file": "tasks.jsonl", "examples": "worked.jsonl"}
+    (example,) = build_suite("jsonl", options, tmp_path).examples
+    assert (example.steps[0].tool, example.steps[0].result, example.answer) == ("add", 3, "3")
+    (tmp_path / "worked.jsonl").write_text(json.dumps(worked) + '\n{"prompt": "p"}')
+    with pytest.raises(BadInputError, match=r"worked.jsonl:2: .*steps"):
+        build_suite("jsonl", options, tmp_path)
 
 
 def test_a_case_says_how_it_is_scored() -> None:

@@ -97,7 +97,8 @@ class Folder:
     @reads
     def read_file(self, path: str, first_line: int = 1, last_line: int | None = None) -> str:
         """Read a text file, or the lines of it from first_line to last_line."""
-        lines = self._inside(path).read_text(encoding="utf-8", errors="replace").splitlines(True)
+        text = self._file(path).read_text(encoding="utf-8", errors="replace")
+        lines = text.splitlines(keepends=True)
         text = "".join(lines[max(first_line, 1) - 1 : last_line])
         if len(text) <= MOST_READ:
             return text
@@ -112,7 +113,7 @@ class Folder:
 
     def replace_in_file(self, path: str, old: str, new: str) -> str:
         """Replace a text that stands in a file exactly once."""
-        place = self._inside(path)
+        place = self._file(path)
         text = place.read_text(encoding="utf-8")
         count = text.count(old) if old else 0
         if count != 1:
@@ -126,6 +127,13 @@ class Folder:
         if ran.code is None:
             return f"ended after {self._limits.timeout_s:g} s\n{ran.output}"
         return f"exit code {ran.code}\n{ran.output}"
+
+    def _file(self, name: str) -> Path:
+        place = self._inside(name)
+        if not place.is_file():
+            # Where the folder is, is another place in each run: it is not told.
+            raise ValueError(f"no file {name!r}; list_files says which there are")
+        return place
 
     def _inside(self, name: str) -> Path:
         place = (self.path / name).resolve()

@@ -17,7 +17,7 @@ from leanloop.core.message import (
     ToolSpec,
     UserMessage,
 )
-from leanloop.core.task import Split, Task
+from leanloop.core.task import Example, Split, Task
 from leanloop.suites.case import Case, id_of
 from leanloop.suites.protocol import Ask, Environment
 from leanloop.suites.python_tasks import CaseSuite
@@ -137,8 +137,8 @@ class JudgingSuite(CaseSuite):
         instructions: The system text.
         cases: The tasks.
         draw: How splits are drawn.
-        judge: Who judges.
-        base: The folder that the file of labels starts from.
+        examples: Worked examples.
+        judge: Who judges, and the folder that the file of labels starts from.
 
     Raises:
         BadInputError: A case or a label cannot be used.
@@ -150,13 +150,14 @@ class JudgingSuite(CaseSuite):
         instructions: str,
         cases: Iterable[Case],
         draw: Draw,
+        examples: tuple[Example, ...] = (),
         *,
-        judge: JudgeOptions,
-        base: Path,
+        judge: tuple[JudgeOptions, Path],
     ) -> None:
-        super().__init__(name, instructions, cases, draw)
-        self._judge = judge
-        self._labels = {} if judge.labels is None else _labels(base / judge.labels)
+        super().__init__(name, instructions, cases, draw, examples)
+        self._judge, base = judge
+        labels = self._judge.labels
+        self._labels = {} if labels is None else _labels(base / labels)
 
     @property
     def models(self) -> tuple[str, ...]:

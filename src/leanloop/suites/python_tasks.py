@@ -40,15 +40,21 @@ class CaseSuite:
         instructions: The system text.
         cases: The tasks.
         draw: How splits are drawn where a case names none.
+        examples: Worked examples, for the lever ``planning.examples``.
 
     Raises:
         BadInputError: An id comes twice, or a case cannot be used.
     """
 
-    examples: tuple[Example, ...] = ()
-
-    def __init__(self, name: str, instructions: str, cases: Iterable[Case], draw: Draw) -> None:
-        self._name, self._instructions = name, instructions
+    def __init__(
+        self,
+        name: str,
+        instructions: str,
+        cases: Iterable[Case],
+        draw: Draw,
+        examples: tuple[Example, ...] = (),
+    ) -> None:
+        self._name, self._instructions, self._examples = name, instructions, examples
         self._cases: dict[str, Case] = {}
         for case in cases:
             case.validate()
@@ -67,6 +73,11 @@ class CaseSuite:
     def instructions(self) -> str:
         """The system text."""
         return self._instructions
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """Worked examples."""
+        return self._examples
 
     def tasks(self, split: Split) -> Sequence[Task]:
         """The tasks of a split, in the order in which they were given."""

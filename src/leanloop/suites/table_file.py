@@ -11,6 +11,7 @@ import msgspec
 
 from leanloop.core.errors import BadInputError
 from leanloop.core.message import Json
+from leanloop.core.task import Example
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -27,6 +28,21 @@ class Line(msgspec.Struct, Generic[T], frozen=True):
     where: str
     value: T
     raw: dict[str, Json]
+
+
+def read_examples(path: Path | None) -> tuple[Example, ...]:
+    """Worked examples from a file of JSON lines.
+
+    A line has ``prompt``, ``steps`` (each ``tool``, ``arguments``, ``result`` and perhaps
+    ``fields``) and ``answer``.
+
+    Args:
+        path: The file; no examples when None.
+
+    Raises:
+        BadInputError: The file or a line cannot be used.
+    """
+    return () if path is None else tuple(line.value for line in read_lines(path, Example, {}))
 
 
 def read_lines(path: Path, type_: type[T], fields: Mapping[str, str]) -> Iterator[Line[T]]:

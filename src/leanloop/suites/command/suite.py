@@ -17,7 +17,7 @@ from leanloop.suites.limited_program import ProgramLimits, passed_on
 from leanloop.suites.options import read_options
 from leanloop.suites.python_tasks import CaseSuite
 from leanloop.suites.splitting import Draw
-from leanloop.suites.table_file import Line, read_lines
+from leanloop.suites.table_file import Line, read_examples, read_lines
 
 
 class CommandOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,6 +38,8 @@ class CommandOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         holdout: Share of the tasks to hold out, by groups, where a line names no split.
         seed: Of that draw.
         fields: Names of a line's fields, where the file has others.
+        examples: Worked examples as JSON lines, for the lever ``planning.examples``: each with
+            ``prompt``, ``steps`` (``tool``, ``arguments``, ``result``) and ``answer``.
     """
 
     file: str
@@ -56,6 +58,7 @@ class CommandOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     holdout: float = 0.4
     seed: int = 0
     fields: dict[str, str] = {}
+    examples: str | None = None
 
 
 class CommandTask(msgspec.Struct, frozen=True):
@@ -102,7 +105,9 @@ def build(options: Mapping[str, object], base: Path) -> CaseSuite:
     path = base / wanted.file
     lines = read_lines(path, CommandTask, wanted.fields)
     cases = [_case(line, wanted, base) for line in lines]
-    return CaseSuite("command", wanted.instructions, cases, Draw(wanted.holdout, wanted.seed))
+    examples = read_examples(None if wanted.examples is None else base / wanted.examples)
+    draw = Draw(wanted.holdout, wanted.seed)
+    return CaseSuite("command", wanted.instructions, cases, draw, examples)
 
 
 def _check(options: CommandOptions) -> None:

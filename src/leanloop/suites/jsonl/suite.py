@@ -22,7 +22,7 @@ from leanloop.suites.options import read_options
 from leanloop.suites.protocol import Environment
 from leanloop.suites.python_tasks import CaseSuite
 from leanloop.suites.splitting import Draw
-from leanloop.suites.table_file import Line, read_lines
+from leanloop.suites.table_file import Line, read_examples, read_lines
 
 
 class JsonlOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,6 +37,8 @@ class JsonlOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             change nothing, since all runs share them.
         fields: Names of a line's fields, where the file has others, such as
             ``{ prompt = "question" }``.
+        examples: Worked examples as JSON lines, for the lever ``planning.examples``: each with
+            ``prompt``, ``steps`` (``tool``, ``arguments``, ``result``) and ``answer``.
         judge: The model that scores what a line's check leaves to a judge.
     """
 
@@ -46,6 +48,7 @@ class JsonlOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     seed: int = 0
     tools: str | None = None
     fields: dict[str, str] = {}
+    examples: str | None = None
     judge: JudgeOptions | None = None
 
 
@@ -89,10 +92,11 @@ def build(options: Mapping[str, object], base: Path) -> CaseSuite:
     tools = _functions(wanted.tools)
     lines = list(read_lines(path, JsonlTask, wanted.fields))
     cases = [_case(line, path.parent, tools, wanted.judge) for line in lines]
-    common = wanted.instructions, cases, Draw(wanted.holdout, wanted.seed)
+    examples = read_examples(None if wanted.examples is None else base / wanted.examples)
+    common = wanted.instructions, cases, Draw(wanted.holdout, wanted.seed), examples
     if wanted.judge is None:
         return CaseSuite("jsonl", *common)
-    return JudgingSuite("jsonl", *common, judge=wanted.judge, base=base)
+    return JudgingSuite("jsonl", *common, judge=(wanted.judge, base))
 
 
 def _functions(name: str | None) -> Sequence[Callable[..., Any]]:
