@@ -375,7 +375,7 @@ def test_a_change_of_a_large_study_costs_the_server_little(big):
     place, ids = big
     store = SqlStore(place)
     counting = Counting(store)
-    board = StudyBoard(counting, "big")  # type: ignore[arg-type]
+    board = StudyBoard(counting, "big")
     polls = next(i for i in count(1) if not board.poll())
     assert polls > 5
     assert counting.read == 25_000

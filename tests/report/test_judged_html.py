@@ -17,7 +17,6 @@ from leanloop.report.frontier_page import frontier_page, write_frontier
 from leanloop.report.page import render
 from tests.judging.tables import changed, rows, table
 from tests.judging.test_answers import factorial
-from tests.report.test_browser import browser  # noqa: F401 - a fixture
 
 ROWS = rows(4, 60, clusters=12)
 BAD = '<script>alert("x")</script>&'
@@ -106,7 +105,7 @@ def test_what_is_said(pages):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1200])
-def test_no_page_scrolls_sideways(pages, browser, width, scheme):  # noqa: F811 - the fixture
+def test_no_page_scrolls_sideways(pages, browser, width, scheme):
     tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     for name in ("usual", "200 configurations", "comparison", "attribution"):
         tab.set_content(pages[name])

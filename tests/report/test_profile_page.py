@@ -11,7 +11,6 @@ from leanloop.report.flame_graph import flame_svg
 from leanloop.report.profile_page import profile_page, write_profile
 from leanloop.traces.profile import Asked, profile_runs
 from leanloop.traces.profile_result import Frame
-from tests.report.test_browser import browser  # noqa: F401 - a fixture
 from tests.traces.made_runs import run_of
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -59,7 +58,7 @@ def test_a_box_too_narrow_to_be_seen_is_left_out():
     assert flame_svg((wide, thin), "t").count("<rect") == 4
 
 
-def test_it_works_in_a_browser_without_a_request(tmp_path, browser):  # noqa: F811
+def test_it_works_in_a_browser_without_a_request(tmp_path, browser):
     write_profile(made_profile(HOSTILE), tmp_path / "p.html")
     asked: list[str] = []
     for width in (420, 1200):
