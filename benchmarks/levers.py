@@ -25,9 +25,9 @@ from leanloop.core.task import Split
 from leanloop.levers.builtin import BUILT_IN
 from leanloop.levers.protocol import Card
 from leanloop.models.builtin import ModelSpec
-from leanloop.search.result import Rule, verdict
+from leanloop.search.result import Member, Result, Rule, verdict
 from leanloop.search.runtable import RunTable
-from leanloop.search.spec import RunLimits, StudySpec, SuiteSpec
+from leanloop.search.spec import RunLimits, StudySpec, SuiteSpec, read_study
 from leanloop.search.study import Silent, Study
 from leanloop.stats.comparison import Verdict
 from leanloop.stats.interval import Interval
@@ -87,6 +87,8 @@ STREAMED = frozenset(
 """Levers that are measured by ``benchmarks.persistent``."""
 PAGE = Path(__file__).parents[1] / "docs" / "levers.md"
 MEASURED = PAGE.parent / "measured" / "levers.json"
+SEARCHED = PAGE.parent / "measured" / "every-lever.json"
+"""What ``--searched`` kept of ``leanloop optimize examples/every_lever.toml --json``."""
 
 
 class Row(msgspec.Struct):
@@ -106,6 +108,17 @@ class Measured(msgspec.Struct):
     cores: int
     rows: list[Row]
     note: str = ""
+
+
+class Searched(msgspec.Struct):
+    """What one search over every lever came to, on what, and when."""
+
+    day: str
+    machine: str
+    cores: int
+    max_wall_s: float
+    note: str
+    result: Result
 
 
 def study_of(model: str, tasks: int) -> Study:
@@ -178,7 +191,9 @@ def _ratio(i: Interval) -> str:
 AXES = {"latency_s": "seconds", "usd": "dollars", "tokens": "tokens", "tool_calls": "tool calls"}
 
 
-def page(cards: Mapping[str, Card], measured: Measured | None) -> str:
+def page(
+    cards: Mapping[str, Card], measured: Measured | None, searched: Searched | None = None
+) -> str:
     """The page of all levers."""
     lines = [
         "# Levers",
@@ -192,6 +207,8 @@ def page(cards: Mapping[str, Card], measured: Measured | None) -> str:
         lines += ["", *_card(cards[name])]
         if measured is not None:
             lines += _found(name, [r for r in measured.rows if r.lever == name])
+    if searched is not None:
+        lines += ["", *_at_once(searched)]
     return "\n".join(lines) + "\n"
 
 
@@ -208,6 +225,47 @@ def _how(measured: Measured) -> list[str]:
         "lever does where runs are long is not seen: most of these end within five steps."
     )
     return [" ".join(text.split())]
+
+
+def _at_once(searched: Searched) -> list[str]:
+    """What one search over every lever came to."""
+    r = searched.result
+    members = [(m, m.id == r.baseline.id) for m in (r.baseline, *r.frontier, *r.others)]
+    tested = {m.id: (m, base) for m, base in members if m.holdout is not None}
+    head = "| configuration | n | success | points | tokens | × | seconds × |"
+    rows = [_tested(m, base) for m, base in tested.values()]
+    chosen = (
+        f"It recommends {_set(r.member(r.recommended))}" if r.recommended else "It recommends none"
+    )
+    helps = "" if r.p_helps is None else f" That something beats the baseline: p {r.p_helps:.2g}."
+    text = (
+        f"`leanloop optimize examples/every_lever.toml`, on {searched.day}, within "
+        f"{searched.max_wall_s:g} s on {searched.cores} core(s) of {searched.machine}: {r.runs} "
+        f"runs of {r.configurations} configurations ({len(r.levers)} settings alone), success against "
+        f"tokens, both embedded models among the levers. {searched.note} The search ended because "
+        f"{r.stopped_because}. {len(r.frontier)} are called the frontier, {len(r.dropped)} were "
+        f"dropped.{helps} {chosen}: {r.recommendation}. On the holdout, mean and 95% interval:"
+    )
+    lines = ["## All of them in one search", "", " ".join(text.split()), "", head]
+    return [*lines, "|---|---|---|---|---|---|---|", *rows]
+
+
+def _tested(member: Member, base: bool) -> str:
+    found, v = member.holdout, member.verdict
+    assert found is not None
+    against = ("", "", "")
+    if v is not None:
+        against = (points(v.success), _ratio(v.tokens), _ratio(v.latency_s))
+    share = f"{found.success.mean:.2f} ({found.success.low:.2f}–{found.success.high:.2f})"
+    tokens = f"{found.tokens.mean:,.0f} ({found.tokens.low:,.0f}–{found.tokens.high:,.0f})"
+    name = "baseline" if base else _set(member)
+    cells = (name, found.success.n, share, against[0], tokens, against[1], against[2])
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _set(member: Member | None) -> str:
+    settings = {} if member is None else member.settings
+    return " ".join(f"`{k}={v}`" for k, v in settings.items()) or "all off"
 
 
 def _found(name: str, rows: list[Row]) -> list[str]:
@@ -282,6 +340,28 @@ def measured() -> Measured | None:
     return msgspec.json.decode(MEASURED.read_bytes(), type=Measured)
 
 
+def searched() -> Searched | None:
+    """What the search over every lever came to; None where it was not kept."""
+    if not SEARCHED.is_file():
+        return None
+    return msgspec.json.decode(SEARCHED.read_bytes(), type=Searched)
+
+
+def keep_searched(path: Path, note: str) -> None:
+    """Keep a result of the search over every lever, with what it ran on: this machine.
+
+    Args:
+        path: What ``leanloop optimize --json`` printed.
+        note: What else there is to know of the machine.
+    """
+    result = msgspec.json.decode(path.read_bytes(), type=Result)
+    spec = read_study(PAGE.parents[1] / "examples" / "every_lever.toml")
+    today = datetime.now(tz=UTC).date().isoformat()
+    cores = len(os.sched_getaffinity(0))
+    kept = Searched(today, machine(), cores, spec.budget.max_wall_s or 0.0, note, result)
+    SEARCHED.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
+
+
 def machine() -> str:
     """The processor's name."""
     info = Path("/proc/cpuinfo")
@@ -309,9 +389,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--note", default="", help="What else there is to know of the machine.")
     parser.add_argument("--page", action="store_true")
+    parser.add_argument("--searched", type=Path, help="Keep the result of every_lever.toml.")
     given = parser.parse_args()
+    if given.searched:
+        keep_searched(given.searched, given.note)
+        return
     if given.page:
-        PAGE.write_text(page({n: lever.card for n, lever in BUILT_IN.items()}, measured()))
+        cards = {n: lever.card for n, lever in BUILT_IN.items()}
+        PAGE.write_text(page(cards, measured(), searched()))
         return
     store = SqlStore(given.store)
     rows: list[Row] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import persistent
-from benchmarks.levers import PAGE, TRIED, measured, page
+from benchmarks.levers import PAGE, TRIED, measured, page, searched
 
 from leanloop.core.domain import check_setting
 from leanloop.core.task import Split
@@ -14,7 +14,7 @@ from leanloop.traces.builtin import BUILT_IN as READERS
 
 def test_the_page_of_levers_is_that_of_the_cards():
     cards = {name: lever.card for name, lever in BUILT_IN.items()}
-    assert PAGE.read_text() == page(cards, measured()), (
+    assert PAGE.read_text() == page(cards, measured(), searched()), (
         "write it anew: python -m benchmarks.levers --page"
     )
 
