@@ -241,10 +241,10 @@ def _at_once(searched: Searched) -> list[str]:
     text = (
         f"`leanloop optimize examples/every_lever.toml`, on {searched.day}, within "
         f"{searched.max_wall_s:g} s on {searched.cores} core(s) of {searched.machine}: {r.runs} "
-        f"runs of {r.configurations} configurations ({len(r.levers)} settings alone), success against "
-        f"tokens, both embedded models among the levers. {searched.note} The search ended because "
-        f"{r.stopped_because}. {len(r.frontier)} are called the frontier, {len(r.dropped)} were "
-        f"dropped.{helps} {chosen}: {r.recommendation}. On the holdout, mean and 95% interval:"
+        f"runs of {r.configurations} configurations ({len(r.levers)} settings alone), success "
+        f"against tokens, both embedded models among the levers. {searched.note} The search "
+        f"ended because {r.stopped_because}. {len(r.frontier)} are called the frontier, "
+        f"{len(r.dropped)} were dropped.{helps} {chosen}: {r.recommendation}. On the holdout, mean and 95% interval:"
     )
     lines = ["## All of them in one search", "", " ".join(text.split()), "", head]
     return [*lines, "|---|---|---|---|---|---|---|", *rows]

@@ -214,10 +214,14 @@ async def test_functions_as_tools() -> None:
     shown = environment.tools[0]
     assert (shown.name, shown.description) == ("look", "Look at a thing.")
     assert shown.parameters["required"] == ["name"]
+    assert shown.parameters["properties"]["name"]["description"] == "What it is called."
     assert shown.parameters["properties"]["deep"]["type"] == "boolean"
     said = await environment.call(ToolCall("c", "look", {"name": "a", "sizes": ["1", 2]}))
     assert json.loads(said.text) == {"name": "a", "deep": False, "sizes": [1, 2]}
-    for arguments, wrong in (({}, "missing name"), ({"name": "a", "x": 1}, "unknown x")):
+    for arguments, wrong in (
+        ({}, "needs the argument 'name'"),
+        ({"name": "a", "x": 1}, "no argument 'x'"),
+    ):
         said = await environment.call(ToolCall("c", "look", arguments))
         assert said.is_error
         assert wrong in said.text

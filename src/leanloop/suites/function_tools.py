@@ -1,17 +1,17 @@
-"""Plain Python functions as tools: the schema from type hints, the words from docstrings."""
+"""Plain Python functions as an environment."""
 
 from __future__ import annotations
 
 import inspect
 import json
-import typing
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
 from leanloop.core.errors import BadInputError
-from leanloop.core.message import Json, ToolCall, ToolMessage, ToolSpec
+from leanloop.core.message import ToolCall, ToolMessage, ToolSpec
+from leanloop.suites.function_signature import read_signature
 
 READ_ONLY = "read_only"
 """Attribute of a function that says whether a call changes nothing."""
@@ -32,72 +32,26 @@ class FunctionTool:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        name = getattr(function, "__name__", type(function).__name__)
         self._function = function
-        self._name = getattr(function, "__name__", type(function).__name__)
-        self._types = self._parameters()
-        self.spec = ToolSpec(
-            self._name, self._described(), self._schema(), getattr(function, READ_ONLY, None)
-        )
+        self._signature = s = read_signature(function, f"tool {name}")
+        description = s.description or name.replace("_", " ")
+        self.spec = ToolSpec(name, description, s.parameters, getattr(function, READ_ONLY, None))
 
     async def call(self, call: ToolCall) -> ToolMessage:
         """Call it; what the agent got wrong, and what it raises, is an error result."""
         try:
-            arguments = self._converted(call.arguments)
+            arguments = self._signature.converted(call.arguments)
+        except ValueError as error:
+            return ToolMessage(call.call_id, call.name, str(error), is_error=True)
+        try:
             result = self._function(**arguments)
             if inspect.isawaitable(result):
                 result = await result
-        except msgspec.ValidationError as error:
-            return ToolMessage(call.call_id, call.name, str(error), is_error=True)
         except Exception as error:  # a broken tool is an observation like any other
             text = f"{type(error).__name__}: {error}"
             return ToolMessage(call.call_id, call.name, text, is_error=True)
-        return ToolMessage(call.call_id, call.name, _said(result))
-
-    def _converted(self, arguments: dict[str, Json]) -> dict[str, Any]:
-        unknown = [n for n in arguments if n not in self._types]
-        missing = [n for n in self._required() if n not in arguments]
-        if unknown or missing:
-            said = f"it takes {', '.join(self._types) or 'no arguments'}"
-            wrong = [*(f"unknown {n}" for n in unknown), *(f"missing {n}" for n in missing)]
-            raise msgspec.ValidationError(f"{', '.join(wrong)}; {said}")
-        return {n: self._one(n, v) for n, v in arguments.items()}
-
-    def _one(self, name: str, value: Json) -> object:
-        try:
-            return msgspec.convert(value, self._types[name], strict=False)
-        except msgspec.ValidationError as error:
-            raise msgspec.ValidationError(f"{name}: {error}") from None
-
-    def _parameters(self) -> dict[str, Any]:
-        try:
-            hints = typing.get_type_hints(self._function)
-        except NameError as error:
-            raise BadInputError(f"tool {self._name}", str(error)) from error
-        every = inspect.signature(self._function).parameters.values()
-        for p in every:
-            if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
-                raise BadInputError(f"tool {self._name}", f"{p.name} cannot be given by its name")
-        return {p.name: hints.get(p.name, str) for p in every}
-
-    def _required(self) -> list[str]:
-        every = inspect.signature(self._function).parameters.values()
-        return [p.name for p in every if p.default is p.empty]
-
-    def _described(self) -> str:
-        text = inspect.getdoc(self._function) or self._name.replace("_", " ")
-        return " ".join(text.split("\n\n")[0].split())
-
-    def _schema(self) -> dict[str, Json]:
-        fields = {}
-        for name, type_ in self._types.items():
-            try:
-                schema = msgspec.json.schema(type_)
-            except TypeError as error:
-                raise BadInputError(f"tool {self._name}", f"{name}: {error}") from error
-            if "$ref" in schema:
-                raise BadInputError(f"tool {self._name}", f"{name}: takes plain JSON types")
-            fields[name] = _without_null(schema)
-        return {"type": "object", "properties": fields, "required": self._required()}
+        return ToolMessage(call.call_id, call.name, said(result))
 
 
 class FunctionTools:
@@ -134,8 +88,8 @@ class FunctionTools:
         """Call a function; an unknown one is an error result."""
         tool = self._tools.get(call.name)
         if tool is None:
-            said = f"no tool {call.name!r}; there are {', '.join(self._tools) or 'none'}"
-            return ToolMessage(call.call_id, call.name, said, is_error=True)
+            text = f"no tool {call.name!r}; there are {', '.join(self._tools) or 'none'}"
+            return ToolMessage(call.call_id, call.name, text, is_error=True)
         return await tool.call(call)
 
     def verify(self, answer: str | None) -> float:
@@ -147,16 +101,8 @@ class FunctionTools:
         self._close()
 
 
-def _without_null(schema: dict[str, Json]) -> dict[str, Json]:
-    """The schema of ``X | None`` as that of ``X``: what is optional can be left out."""
-    kinds = [s for s in schema.get("anyOf", ()) if s != {"type": "null"}]
-    if len(kinds) != 1:
-        return schema
-    rest = {k: v for k, v in schema.items() if k != "anyOf" and v is not None}
-    return {**kinds[0], **rest}
-
-
-def _said(result: object) -> str:
+def said(result: object) -> str:
+    """What a function returned, as a model is shown it: text as it is, the rest as JSON."""
     if isinstance(result, str):
         return result
     try:

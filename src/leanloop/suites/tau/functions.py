@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import json
-import re
 import sys
 import traceback
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import msgspec
-
 from leanloop.core.errors import BadInputError
 from leanloop.core.message import Json, ToolSpec
+from leanloop.suites.function_signature import FunctionSignature, read_signature
+from leanloop.suites.function_tools import said
 
 DATABASE = "data"
 """The first parameter of every tool: the database, to be changed in place."""
@@ -33,12 +30,12 @@ class Tool:
     Args:
         spec: As it is shown to the model.
         function: Takes the database, and the arguments by name.
-        types: Argument to its type.
+        signature: Its parameters.
     """
 
     spec: ToolSpec
     function: Callable[..., Any]
-    types: Mapping[str, Any]
+    signature: FunctionSignature
 
     def carry_out(self, database: Json, arguments: Mapping[str, Json]) -> tuple[str, bool]:
         """Call it on a database; the result as text, and whether it failed.
@@ -48,27 +45,10 @@ class Tool:
             arguments: By name.
         """
         try:
-            result = self.function(database, **self._checked(arguments))
+            result = said(self.function(database, **self.signature.converted(arguments)))
         except Exception as error:  # what a tool raises is what the agent reads
             return f"Error: {error}", True
-        if not isinstance(result, str):
-            result = json.dumps(result, ensure_ascii=False, default=str)
         return result, result.startswith("Error")
-
-    def _checked(self, arguments: Mapping[str, Json]) -> dict[str, Any]:
-        for name in arguments:
-            if name not in self.types:
-                raise ValueError(f"{self.spec.name} has no argument {name!r}")
-        for name in self.spec.parameters["required"]:
-            if name not in arguments:
-                raise ValueError(f"{self.spec.name} needs the argument {name!r}")
-        checked = {}
-        for name, value in arguments.items():
-            try:
-                checked[name] = msgspec.convert(value, self.types[name])
-            except msgspec.ValidationError as error:
-                raise ValueError(f"{name}: {error}") from error
-        return checked
 
 
 def read_tools(path: Path) -> dict[str, Tool]:
@@ -125,53 +105,9 @@ def _tool(
     if not parameters or parameters[0].name != DATABASE:
         problem = f"the first parameter of {name} must be {DATABASE}; begin its name with _ "
         raise BadInputError(where, f"{problem}if it is no tool")
-    text = inspect.getdoc(function)
-    if not text:
+    signature = read_signature(function, where, given=1, typed=True)
+    if not signature.description:
         raise BadInputError(where, f"{name} has no docstring, which is what the model is told")
-    try:
-        hints = typing.get_type_hints(function)
-    except Exception as error:  # names in hints that do not exist
-        raise BadInputError(where, f"{name}: {error}") from error
-    told = _arguments_told(text)
-    properties, required, types = {}, [], {}
-    for parameter in parameters[1:]:
-        schema = _schema(where, name, parameter, hints)
-        if parameter.name in told:
-            schema = schema | {"description": told[parameter.name]}
-        properties[parameter.name] = schema
-        types[parameter.name] = hints[parameter.name]
-        if parameter.default is inspect.Parameter.empty:
-            required.append(parameter.name)
-    whole = {"type": "object", "properties": properties, "required": required}
-    spec = ToolSpec(name, _summary(text), whole, None if read_only is None else name in read_only)
-    return Tool(spec, function, types)
-
-
-def _schema(
-    where: str, name: str, parameter: inspect.Parameter, hints: Mapping[str, Any]
-) -> dict[str, Json]:
-    if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
-        raise BadInputError(where, f"{name}: name every argument, *{parameter.name} says nothing")
-    if parameter.name not in hints:
-        raise BadInputError(where, f"{name}: the argument {parameter.name} has no type")
-    try:
-        schema: dict[str, Json] = msgspec.json.schema(hints[parameter.name])
-    except TypeError as error:
-        problem = f"{name}: the type of {parameter.name} is none of JSON values"
-        raise BadInputError(where, problem) from error
-    if "$defs" in schema:
-        raise BadInputError(where, f"{name}: the type of {parameter.name} is none of JSON values")
-    options = [s for s in schema.get("anyOf", ()) if s != {"type": "null"}]
-    return options[0] if len(options) == 1 else schema
-
-
-def _summary(text: str) -> str:
-    return " ".join(re.split(r"\n\s*(?:Args|Returns|Raises):", text)[0].split())
-
-
-def _arguments_told(text: str) -> dict[str, str]:
-    found = re.search(r"\n\s*Args:\n(.*?)(?=\n\S|\Z)", text, re.DOTALL)
-    if found is None:
-        return {}
-    lines = re.findall(r"^\s+(\w+)(?: \([^)]*\))?:\s*(.*(?:\n {8,}.*)*)", found[1], re.MULTILINE)
-    return {name: " ".join(told.split()) for name, told in lines}
+    only_reads = None if read_only is None else name in read_only
+    spec = ToolSpec(name, signature.description, signature.parameters, only_reads)
+    return Tool(spec, function, signature)
