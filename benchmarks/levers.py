@@ -244,7 +244,8 @@ def _at_once(searched: Searched) -> list[str]:
         f"runs of {r.configurations} configurations ({len(r.levers)} settings alone), success "
         f"against tokens, both embedded models among the levers. {searched.note} The search "
         f"ended because {r.stopped_because}. {len(r.frontier)} are called the frontier, "
-        f"{len(r.dropped)} were dropped.{helps} {chosen}: {r.recommendation}. On the holdout, mean and 95% interval:"
+        f"{len(r.dropped)} were dropped.{helps} {chosen}: {r.recommendation}. On the "
+        "holdout, mean and 95% interval:"
     )
     lines = ["## All of them in one search", "", " ".join(text.split()), "", head]
     return [*lines, "|---|---|---|---|---|---|---|", *rows]

@@ -204,6 +204,10 @@ async def test_functions_as_tools() -> None:
         a thing.
 
         More that is not shown.
+
+        Args:
+            name: What it
+                is called.
         """
         return {"name": name, "deep": deep, "sizes": sizes}
 
