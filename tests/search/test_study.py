@@ -97,9 +97,9 @@ async def test_a_study_that_time_ended_is_the_same_when_asked_again(tmp_path, mo
     # The clock of a replay may leave out the start, and so have room for a round more.
     assert len(runs) <= len(more) <= len(runs) + 6 * 6
     assert again.runs >= first.runs
-    assert {m.id for m in first.frontier} <= {m.id for m in again.frontier} | {
-        d.id for d in again.dropped
-    }
+    # A round more may move a member; none is lost.
+    known = {m.id for m in (*again.frontier, *again.others)} | {d.id for d in again.dropped}
+    assert {m.id for m in first.frontier} <= known
 
 
 async def test_another_suite_under_the_same_name_is_refused(tmp_path):
