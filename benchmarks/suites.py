@@ -33,8 +33,8 @@ MEASURED = ROOT / "docs" / "measured" / "suites.json"
 BEGIN, END = "<!-- measured -->\n", "<!-- end of measured -->\n"
 STUDIES: dict[str, dict[str, Any]] = {
     "coding": {},
-    "textworld": {"search_tasks": 12, "holdout_tasks": 12},
-    "bfcl": {"search_tasks": 10, "holdout_tasks": 10, "classes": ["GorillaFileSystem"]},
+    "textworld": {},
+    "bfcl": {"search_tasks": 12, "holdout_tasks": 12, "classes": ["GorillaFileSystem"]},
     "backoffice": {},
 }
 """Study to what its suite's options are, where they differ from the example's."""

@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from typing import Any
 
+import msgspec
 import pytest
 
 from leanloop.core.errors import BadInputError
@@ -246,3 +247,29 @@ def test_the_extra_may_be_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "textworld", None)
     with pytest.raises(BadInputError, match=r"leanloop\[textworld\]"):
         build_suite("textworld", {})
+
+
+async def test_a_game_may_say_what_can_be_done_and_then_it_can():
+    told = TextworldSuite(msgspec.structs.replace(SMALL, commands=True))
+    task = told.tasks(Split.SEARCH)[0]
+    said = (await told.open(task).call(ToolCall("c", "look", {}))).text
+    possible = said.split("You can: ")[1].rstrip(".").split("; ")
+    assert len(possible) > 2
+    for command in possible:
+        done = await told.open(task).call(ToolCall("c", "act", {"command": command}))
+        assert not done.is_error, command
+    wrong = await told.open(task).call(ToolCall("c", "act", {"command": "fly away"}))
+    assert wrong.is_error
+    assert "You can: " in wrong.text
+    silent = TextworldSuite(SMALL).open(task)
+    assert "You can" not in (await silent.call(ToolCall("c", "look", {}))).text
+
+
+def test_worked_examples_win_games_that_are_no_tasks():
+    made = TextworldSuite(SMALL)
+    prompts = {t.prompt for split in Split for t in made.tasks(split)}
+    assert len(made.examples) == 3
+    for example in made.examples:
+        assert example.prompt not in prompts
+        assert "You have won." in example.steps[-1].result
+        assert {s.tool for s in example.steps} == {"goal", "look", "act"}

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from leanloop.core.message import Json, ToolCall, ToolMessage, ToolSpec
+from leanloop.core.task import ExampleStep
 from leanloop.suites.textworld.commands import meant
 from leanloop.suites.textworld.games import part
 from leanloop.suites.textworld.scene import Scene
+
+
+def solved(run: TextworldRun, game: Any) -> tuple[ExampleStep, ...]:  # noqa: ANN401 - TextWorld's
+    """The steps that win a game: its goal, a look around, and its own walkthrough.
+
+    Args:
+        run: At its start; at its end afterwards.
+        game: The game.
+    """
+    acts = [{"command": command} for command in game.metadata["walkthrough"]]
+    calls: list[tuple[str, dict[str, Json]]] = [("goal", {}), ("look", {})]
+    calls += [("act", arguments) for arguments in acts]
+    return tuple(ExampleStep(name, a, run.tell(name, a)[0]) for name, a in calls)
 
 
 def _tool(name: str, description: str, read_only: bool, **parameters: Json) -> ToolSpec:
@@ -36,19 +51,20 @@ class TextworldRun:
     Args:
         game: TextWorld's game.
         fraction: Whether points count when the game is not won.
+        commands: Whether it says what can be done.
     """
 
     tools = TOOLS
 
-    def __init__(self, game: Any, *, fraction: bool) -> None:  # noqa: ANN401 - untyped
-        self._game = game
+    def __init__(self, game: Any, *, fraction: bool, commands: bool = False) -> None:  # noqa: ANN401 - untyped
+        self._game, self._commands = game, commands
         self._fraction = fraction
         self._progress = part("textworld.generator.game").GameProgression(game)
         self._texts = part("textworld.generator.inform7").Inform7Game(game)
 
     async def call(self, call: ToolCall) -> ToolMessage:
         """Carry out a call; what cannot be done in the game is an error result."""
-        told, failed = self._told(call)
+        told, failed = self.tell(call.name, call.arguments)
         return ToolMessage(call.call_id, call.name, told, failed)
 
     def verify(self, answer: str | None) -> float:  # noqa: ARG002 - the game alone tells
@@ -60,16 +76,17 @@ class TextworldRun:
     def close(self) -> None:
         """Nothing is held outside of this object."""
 
-    def _told(self, call: ToolCall) -> tuple[str, bool]:
-        if call.name == "look":
-            return self._scene().room(), False
-        if call.name == "inventory":
+    def tell(self, name: str, arguments: Mapping[str, Json]) -> tuple[str, bool]:
+        """What the game says to a call, and whether it could not be carried out."""
+        if name == "look":
+            return self._scene().room() + self._possible(), False
+        if name == "inventory":
             return self._scene().inventory(), False
-        if call.name == "goal":
+        if name == "goal":
             return self._game.objective, False
-        command = call.arguments.get("command")
-        if call.name != "act":
-            return f"There is no tool {call.name!r}.", True
+        command = arguments.get("command")
+        if name != "act":
+            return f"There is no tool {name!r}.", True
         if not isinstance(command, str):
             return "A command is a text, such as: go north.", True
         return self._act(command)
@@ -82,12 +99,21 @@ class TextworldRun:
         found = meant(typed, commands)
         if len(set(found)) != 1:
             clearer = f" Say which: {'; '.join(sorted(set(found)))}." if found else ""
-            return f"You cannot do that: {typed}.{clearer}", True
+            return f"You cannot do that: {typed}.{clearer}{self._possible()}", True
         command = found[0]
         if command in ("look", "inventory"):
             scene = self._scene()
             return (scene.room() if command == "look" else scene.inventory()), False
         return self._done(command, actions[commands.index(command)]), False
+
+    def _possible(self) -> str:
+        """What can be done now, where the game says so."""
+        if not self._commands or self._progress.done:
+            return ""
+        actions = list(self._progress.valid_actions)
+        every = self._texts.gen_commands_from_actions(actions)
+        told = sorted({c for c in every if c not in ("look", "inventory")})
+        return f"\nYou can: {'; '.join(told)}."
 
     def _done(self, command: str, action: Any) -> str:  # noqa: ANN401 - TextWorld's own
         before = self._progress.score

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,13 +13,14 @@ from leanloop.core.errors import BadInputError
 from leanloop.core.task import Example, Split, Task
 from leanloop.suites.extras import check_installed
 from leanloop.suites.options import read_options
-from leanloop.suites.textworld.environment import TextworldRun
+from leanloop.suites.textworld.environment import TextworldRun, solved
 from leanloop.suites.textworld.games import REMEDY, Shape, make_game
 
 INSTRUCTIONS = (
     "You play a text game with the tools. See what the goal is, look around, and act until the "
     "game says that you have won or lost. Then answer in a word."
 )
+EXAMPLES = 3
 AT_LEAST = {"search_tasks": 1, "holdout_tasks": 1, "rooms": 1, "objects": 1, "quest_length": 1}
 AT_LEAST |= {"quests": 1}
 AT_MOST = {"rooms": 12, "objects": 40, "quest_length": 15, "quests": 4}
@@ -39,6 +41,8 @@ class TextworldOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         goal: ``steps`` names every step of the quests, ``last`` only the last step of the one
             quest that there must be then.
         score: ``won``, or ``fraction``: the part of the points that was made.
+        commands: Whether the game says what can be done, when one looks around and when a
+            command is not understood.
     """
 
     seed: int = 0
@@ -50,6 +54,7 @@ class TextworldOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quests: int = 1
     goal: Literal["steps", "last"] = "steps"
     score: Literal["won", "fraction"] = "won"
+    commands: bool = False
 
 
 class TextworldSuite:
@@ -64,7 +69,6 @@ class TextworldSuite:
 
     name = "textworld"
     instructions = INSTRUCTIONS
-    examples: tuple[Example, ...] = ()
 
     def __init__(self, options: TextworldOptions) -> None:
         check_bounds(options)
@@ -74,6 +78,11 @@ class TextworldSuite:
             options.rooms, options.objects, options.quest_length, options.quests, options.goal
         )
         self._games: dict[str, Any] = {}
+
+    @cached_property
+    def examples(self) -> tuple[Example, ...]:
+        """A few games of the same shape that are no tasks, each played to its end."""
+        return tuple(self._example(index) for index in range(EXAMPLES))
 
     def tasks(self, split: Split) -> Sequence[Task]:
         """The tasks of a split; no game is made for it."""
@@ -89,7 +98,16 @@ class TextworldSuite:
         if game is None:
             game = make_game(self._shape, f"{self._options.seed}/{task.task_id}")
             self._games[task.task_id] = game
-        return TextworldRun(game, fraction=self._options.score == "fraction")
+        return self._run(game)
+
+    def _run(self, game: Any) -> TextworldRun:  # noqa: ANN401 - TextWorld's own
+        options = self._options
+        return TextworldRun(game, fraction=options.score == "fraction", commands=options.commands)
+
+    def _example(self, index: int) -> Example:
+        ident = f"example-{index:04}"
+        game = make_game(self._shape, f"{self._options.seed}/{ident}")
+        return Example(f"Play the game {ident} and win it.", solved(self._run(game), game), "Won.")
 
     def _task(self, split: Split, index: int) -> Task:
         ident = f"{split}-{index:04}"
