@@ -127,6 +127,50 @@ async def test_a_task_that_asks_for_something_else_is_refused(tmp_path: Path) ->
     store.close()
 
 
+async def test_a_corrected_answer_key_is_another_task(tmp_path: Path) -> None:
+    store = SqlStore(tmp_path / "s.sqlite")
+    write(tmp_path, "tasks.jsonl", sums(10))
+    await study_of(spec_of(tmp_path, {})).optimize(store)
+    changed = sums(10)
+    changed[4] |= {"tags": ["sum"]}
+    write(tmp_path, "tasks.jsonl", changed)
+    await study_of(spec_of(tmp_path, {})).optimize(store)
+    changed[4] |= {"expected": 99}
+    write(tmp_path, "tasks.jsonl", changed)
+    with pytest.raises(BadInputError, match="task 's4': is scored in another way"):
+        await study_of(spec_of(tmp_path, {})).optimize(store)
+    store.close()
+
+
+async def test_a_check_that_breaks_is_said_and_so_are_answers_that_never_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_checks.py").write_text("def breaks(answer):\n    raise KeyError('broken')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    rows = sums(10)
+    for row in rows[:5]:
+        del row["expected"]
+        row["check"] = {"python": "broken_checks:breaks"}
+    write(tmp_path, "tasks.jsonl", rows)
+    store = SqlStore(tmp_path / "s.sqlite")
+    result = await study_of(spec_of(tmp_path, {})).optimize(store)
+    said = " ".join(say_tasks(result.tasks))
+    assert "runs ended in an error and count as failures; the first, on task 's" in said
+    assert "KeyError: 'broken'" in said
+    assert "ended in an error" in render_report(result)
+    for row in rows:
+        row.pop("check", None)
+        row["expected"] = "never this"
+    write(tmp_path, "tasks.jsonl", rows)
+    spec = msgspec.structs.replace(spec_of(tmp_path, {}), name="other")
+    small = ScriptedModel(lambda _: AssistantMessage(text='{"name": "add", "arguments": {}}'))
+    study = Study(spec, models={"small": small, "judge": small})
+    said = " ".join(say_tasks((await study.optimize(store)).tasks))
+    assert "No run was solved. Answers: 's" in said
+    assert "answers look like calls in plain text" in said
+    store.close()
+
+
 async def test_copies_in_the_holdout_are_said_before_anything_is_run(tmp_path: Path) -> None:
     rows = [r | {"split": "search" if i < 6 else "holdout"} for i, r in enumerate(sums(10))]
     rows[7]["prompt"] = "what is 2 PLUS 3?"

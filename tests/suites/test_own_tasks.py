@@ -123,8 +123,9 @@ GOOD = {"prompt": "p", "expected": "x"}
         ({"prompt": "p", "check": {"nothing": 1}}, "tasks.jsonl:2: a check takes one of"),
         ({**GOOD, "files": ["missing.txt"]}, "tasks.jsonl:2: files: .*missing.txt"),
         ({**GOOD, "files": {"../x": "y"}}, "outside"),
-        ({**GOOD, "split": "train"}, "split takes search or holdout"),
-        ({"prompt": "first", "expected": 1}, "comes twice"),
+        ({**GOOD, "split": "train"}, "tasks.jsonl:2: task .*split takes search or holdout"),
+        ({"prompt": "first", "expected": 1}, "tasks.jsonl:2: task .*comes twice"),
+        ({**GOOD, "spilt": "holdout"}, "tasks.jsonl:2: unknown field 'spilt'; .*'split'"),
     ],
 )
 def test_a_bad_line_is_one_line_that_names_it(tmp_path: Path, line: object, said: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
+from leanloop import __version__
 from leanloop.core.errors import BadInputError
 
 COMMANDS = (
@@ -39,8 +41,19 @@ app = typer.Typer(
 )
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"leanloop {__version__}\n")
+        raise typer.Exit
+
+
 @app.callback()
-def leanloop() -> None:
+def leanloop(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
     """Find the cheapest configuration of an LLM agent that still does its job."""
 
 

@@ -27,6 +27,7 @@ from leanloop.search.kept_memory import KeptMemory
 from leanloop.search.result import Member
 from leanloop.search.spec import read_study
 from leanloop.search.study import Study
+from leanloop.search.task_report import say_runs
 from leanloop.store.sql import SqlStore
 
 ConfigOption = Annotated[
@@ -51,11 +52,12 @@ def run(
     spec = read_study(study)
     opened = Study(spec)
     configuration = read_configuration(opened, config)
-    member = _run(opened, configuration, (split, memory), store_place(store))
+    member, remarks = _run(opened, configuration, (split, memory), store_place(store))
     if json:
         emit(member)
     else:
-        answers_console().print(describe_member(member), highlight=False, soft_wrap=True)
+        text = "\n".join([describe_member(member), *(f"  {said}" for said in remarks)])
+        answers_console().print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def read_configuration(study: Study, path: Path | None) -> Configuration:
@@ -79,7 +81,8 @@ def _run(
     configuration: Configuration,
     what: tuple[Split, str | None],
     place: Path | str,
-) -> Member:
+) -> tuple[Member, list[str]]:
+    """The configuration's figures, and what should be known of its runs."""
     console, store = errors_console(), SqlStore(place)
     split, name = what
     bound = study.spec.memory.bound
@@ -94,7 +97,9 @@ def _run(
     try:
         study.load_models(tell_fetch(console))
         with TerminalObserver(console) as observer:
-            return asyncio.run(go(observer))
+            member = asyncio.run(go(observer))
+        made = [r for r in store.runs(study.spec.name) if r.key.configuration_id == member.id]
+        return member, say_runs([r for r in made if r.split is split])
     except StoppedError as ended:
         console.print(f"leanloop: {ended}; finished runs are kept, run it again to go on")
         raise typer.Exit(130) from None

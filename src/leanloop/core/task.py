@@ -29,6 +29,8 @@ class Task(msgspec.Struct, frozen=True):
         stream: The ordered stream that it belongs to: an agent that lives on meets its
             tasks one after the other. None when it stands alone.
         position: Where it stands in the stream, from 0.
+        graded_by: Digest of what decides how an answer is scored, where the suite can say
+            it: a task that is scored otherwise is another task.
     """
 
     task_id: str
@@ -38,6 +40,7 @@ class Task(msgspec.Struct, frozen=True):
     cluster: str | None = None
     stream: str | None = None
     position: int | None = None
+    graded_by: str = ""
 
 
 class ExampleStep(msgspec.Struct, frozen=True):

@@ -100,7 +100,9 @@ def _embedded(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
 
 def _endpoint(alias: str, spec: ModelSpec, default_variable: str) -> Endpoint:
     variable = spec.api_key_env or default_variable
-    key = os.environ.get(variable, "" if spec.base_url is None else "none")
+    # An address of one's own may need no key; one that is named should be there.
+    may_miss = spec.base_url is not None and spec.api_key_env is None
+    key = os.environ.get(variable, "none" if may_miss else "")
     if not key:
         raise BadInputError(
             f"models.{alias}.api_key_env", f"the environment variable {variable} is not set"

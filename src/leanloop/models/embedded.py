@@ -226,7 +226,9 @@ def chat_body(request: Request) -> dict[str, Any]:
 def reply_schema(tools: tuple[ToolSpec, ...]) -> dict[str, Json]:
     """JSON Schema of a reply: a call of one of the tools, or an answer."""
     calls = [_object({"tool": {"const": t.name}, "args": _strict(t.parameters)}) for t in tools]
-    return {"anyOf": [*calls, _object({"answer": {"type": "string"}})]}
+    # A model that wants to write a number and may not writes blanks until it is cut off.
+    answer = {"anyOf": [{"type": "string"}, {"type": "number"}]}
+    return {"anyOf": [*calls, _object({"answer": answer})]}
 
 
 def tool_lines(tools: tuple[ToolSpec, ...]) -> str:

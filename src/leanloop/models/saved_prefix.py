@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
-
-import httpx
+from urllib.request import Request, urlopen
 
 from leanloop.models.weights import weights_folder
 
@@ -79,17 +80,14 @@ class SavedPrefixes:
 
     def _slot(self, action: str, name: str) -> bool:
         url, key = self._address()
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        body = json.dumps({"filename": name}).encode()
+        asked = Request(f"{url}/slots/0?action={action}", body, headers)  # noqa: S310 - ours
         try:
-            answer = httpx.post(
-                f"{url}/slots/0",
-                params={"action": action},
-                json={"filename": name},
-                headers={"Authorization": f"Bearer {key}"},
-                timeout=TIMEOUT_S,
-            )
-        except httpx.HTTPError:
+            with urlopen(asked, timeout=TIMEOUT_S) as answer:  # noqa: S310 - this process' own server
+                return bool(answer.status == HTTPStatus.OK)
+        except OSError:
             return False
-        return answer.is_success
 
     def _let_go(self) -> None:
         def last_used(path: Path) -> float:

@@ -244,10 +244,13 @@ def _points(i: Interval) -> str:
 def _range(i: Interval, digits: int, scale: float = 1.0) -> str:
     if i.mean is None:
         return "unknown"
-    mean = f"{i.mean * scale:.{digits}f}"
+    # What rounds to nothing is told by its first digits instead.
+    small = 0 < abs(i.mean * scale) < 10**-digits
+    form = ".2g" if small else f".{digits}f"
+    mean = f"{i.mean * scale:{form}}"
     if i.low is None or i.high is None:
         return mean
-    return f"{mean} ({i.low * scale:.{digits}f}–{i.high * scale:.{digits}f})"
+    return f"{mean} ({i.low * scale:{form}}–{i.high * scale:{form}})"
 
 
 def describe_member(member: Member) -> str:

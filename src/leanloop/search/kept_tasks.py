@@ -12,6 +12,8 @@ from leanloop.core.task import Split, Task
 from leanloop.store.protocol import Store, TaskRow
 from leanloop.suites.protocol import Suite
 
+SCORED = "is scored in another way"
+
 
 class KeptTasks:
     """A suite's tasks, each in the split that it had when the study met it first.
@@ -34,10 +36,12 @@ class KeptTasks:
         kept = store.keep_tasks(study, [_row(t) for t in every])
         for task in every:
             if kept[task.task_id].digest != _digest(task):
+                known = msgspec.json.decode(kept[task.task_id].task_json, type=Task)
+                what = "asks for something else" if known.prompt != task.prompt else SCORED
                 raise BadInputError(
                     f"task {task.task_id!r}",
-                    f"asks for something else than when study {study!r} began; give the task "
-                    "another id, or the study another name",
+                    f"{what} than when study {study!r} began, and its runs are kept; give the "
+                    "task another id, or the study another name",
                 )
         self._tasks = [_where_it_was(t, kept[t.task_id]) for t in every]
 
@@ -51,7 +55,8 @@ def _row(task: Task) -> TaskRow:
 
 
 def _digest(task: Task) -> str:
-    return hashlib.sha256(task.prompt.encode()).hexdigest()[:16]
+    graded = f"\0{task.graded_by}" if task.graded_by else ""
+    return hashlib.sha256(f"{task.prompt}{graded}".encode()).hexdigest()[:16]
 
 
 def _where_it_was(task: Task, row: TaskRow) -> Task:

@@ -29,6 +29,8 @@ from leanloop.search.constraints import read_constraint
 
 Direction = Literal["max", "min"]
 
+PRICED = ("input", "output", "cache_read", "cache_write")
+"""Classes of tokens that a price names."""
 USUAL_RUNS = 300
 """Runs of a search that names no bound: a slip in a study's file should not cost a fortune."""
 
@@ -231,7 +233,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def price_book(self) -> PriceBook:
         """A price rule for each model."""
-        return PriceBook({name: self._rule(spec) for name, spec in self.models.items()})
+        return PriceBook({name: self._rule(name, spec) for name, spec in self.models.items()})
 
     def fingerprint(self) -> str:
         """Hash of what decides how a run turns out: suite, models and limits."""
@@ -266,9 +268,9 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
         return OFF if name == "model.choice" and setting == self.default_model else setting
 
-    def _rule(self, spec: ModelSpec) -> PriceRule:
+    def _rule(self, alias: str, spec: ModelSpec) -> PriceRule:
         if spec.price is not None:
-            return _per_token(spec.price)
+            return _per_token(spec.price, f"models.{alias}.price")
         if spec.provider in ("embedded", "scripted"):
             return MachineHour(self.usd_per_hour)
         return ListPrice(spec.provider, spec.name)
@@ -282,13 +284,16 @@ def _model_in(name: str, setting: Setting) -> str | None:
     return parts[2] if name == "memory.summarise" and len(parts) == 3 else None
 
 
-def _per_token(price: dict[str, Decimal]) -> PerToken:
+def _per_token(price: dict[str, Decimal], where: str) -> PerToken:
+    for name in price:
+        if name not in PRICED:
+            raise BadInputError(f"{where}.{name}", f"no such class; there are {', '.join(PRICED)}")
     try:
         return PerToken(
             price["input"], price["output"], price.get("cache_read"), price.get("cache_write")
         )
     except KeyError as error:
-        raise BadInputError(f"models.price.{error.args[0]}", "is missing") from error
+        raise BadInputError(f"{where}.{error.args[0]}", "is missing") from error
 
 
 def read_study(path: Path) -> StudySpec:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from leanloop.core.run import Run
+from leanloop.core.run import Run, Status
 from leanloop.core.task import Split, Task
 from leanloop.stats.interval import Interval
 from leanloop.suites.contamination import Overlap, overlaps
@@ -16,6 +17,9 @@ FEW = 3
 """Runs of a task from which on it is said to succeed always or never."""
 SHOWN = 20
 """Ids that are kept of each kind."""
+ANSWERS, LETTERS = 3, 120
+"""Answers that are told where no run was solved, and how much of each."""
+CALL = re.compile(r'"(?:name|tool|function|tool_calls?)"\s*:')
 
 
 class Agreement(msgspec.Struct, frozen=True):
@@ -57,6 +61,7 @@ class TaskReport(msgspec.Struct, frozen=True):
             compared.
         judge: How far the judge agrees with labelled answers; None where no model
             judges, or there are no labels.
+        remarks: What should be known of how the runs of the search went.
         test_usd: Dollars that modelled users and judges took, of ``search_usd``; None
             when unknown.
     """
@@ -72,6 +77,7 @@ class TaskReport(msgspec.Struct, frozen=True):
     overlaps: tuple[Overlap, ...] = ()
     judge: Agreement | None = None
     test_usd: float | None = 0.0
+    remarks: tuple[str, ...] = ()
 
 
 def report_tasks(
@@ -84,10 +90,10 @@ def report_tasks(
         holdout: Tasks of the holdout.
         runs: Of both splits; those of the search are counted.
     """
+    own = [r for r in runs if r.split is Split.SEARCH and r.success is not None]
     scores: dict[str, list[float]] = defaultdict(list)
-    for run in runs:
-        if run.split is Split.SEARCH and run.success is not None:
-            scores[run.key.task_id].append(run.success)
+    for run in own:
+        scores[run.key.task_id].append(run.success or 0.0)
     tried = {t: s for t, s in scores.items() if len(s) >= FEW}
     always = [t for t, s in tried.items() if min(s) == 1]
     never = [t for t, s in tried.items() if max(s) == 0]
@@ -102,7 +108,36 @@ def report_tasks(
         never_ids=tuple(never[:SHOWN]),
         copies=len(copies),
         overlaps=tuple(copies[:SHOWN]),
+        remarks=tuple(say_runs(own)),
     )
+
+
+def say_runs(runs: Sequence[Run]) -> list[str]:
+    """What should be known of how runs went: errors, and answers where none was solved."""
+    broken = [r for r in runs if r.status is Status.ERROR]
+    lines: list[str] = []
+    if broken:
+        lines.append(
+            f"{len(broken)} of {len(runs)} runs ended in an error and count as failures; the "
+            f"first, on task {broken[0].key.task_id!r}: {_short(broken[0].reason)}"
+        )
+    judged = [r for r in runs if r.success is not None]
+    if judged and not any(r.success for r in judged) and not any(r.recorded for r in judged):
+        told = [r for r in judged if r.answer is not None][:ANSWERS]
+        said = "; ".join(f"{r.key.task_id!r}: {_short(r.answer or '')!r}" for r in told)
+        lines.append(f"No run was solved. Answers: {said or 'none was given'}.")
+        called = any(s.tool_uses for r in judged for s in r.steps)
+        if not called and any(CALL.search(r.answer or "") for r in told):
+            lines.append(
+                "No run called a tool, and answers look like calls in plain text: the model's "
+                "server may not know how this model writes its calls."
+            )
+    return lines
+
+
+def _short(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= LETTERS else f"{plain[:LETTERS]}…"
 
 
 def copies_in_holdout(search: Sequence[Task], holdout: Sequence[Task]) -> list[Overlap]:
@@ -113,7 +148,8 @@ def copies_in_holdout(search: Sequence[Task], holdout: Sequence[Task]) -> list[O
 
 def say_tasks(report: TaskReport) -> list[str]:
     """What has to be known of the tasks, in lines."""
-    lines = []
+    lines: list[str] = []
+    lines += report.remarks
     if report.always or report.never:
         lines.append(
             f"Of {report.tried} search tasks with {FEW} runs or more, {report.always} were always "

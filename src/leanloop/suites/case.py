@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,9 @@ class Case:
         group: Tasks of one group are never parted between search and holdout.
         tags: The first is the kind of task, for break-downs.
         split: Where it belongs; drawn by group and seed when None.
+        graded_by: What decides how an answer is scored, as text, where that can be told; a
+            study refuses to go on with a task that is scored otherwise.
+        where: File and line that it is from, for errors.
     """
 
     prompt: str
@@ -48,6 +52,21 @@ class Case:
     group: str = ""
     tags: Sequence[str] = field(default=())
     split: Split | str | None = None
+    graded_by: str = ""
+    where: str = ""
+
+    @property
+    def place(self) -> str:
+        """What to call it in errors."""
+        return f"{self.where}: task {self.task_id}" if self.where else f"task {self.task_id}"
+
+    @property
+    def grading(self) -> str:
+        """Digest of what decides how an answer is scored; "" when that is not known."""
+        told = self.graded_by
+        if not told and (self.expected is not UNSET or self.check is not None):
+            told = json.dumps([None if self.expected is UNSET else self.expected, self.check])
+        return hashlib.sha256(told.encode()).hexdigest()[:12] if told else ""
 
     @property
     def task_id(self) -> str:
@@ -68,15 +87,13 @@ class Case:
         """
         ways = (self.expected is not UNSET, self.check, self.verify, self.environment)
         if sum(w is not None and w is not False for w in ways) != 1:
-            raise BadInputError(
-                f"task {self.task_id}", "takes one of expected, check, verify and environment"
-            )
+            raise BadInputError(self.place, "takes one of expected, check, verify and environment")
         if self.environment is None:
             self.open().close()
 
     def _check(self) -> AnswerCheck:
         check = self.check if self.check is not None else check_of_value(self.expected)
-        return build_check(check, f"task {self.task_id}")
+        return build_check(check, self.place)
 
 
 def checked(check: AnswerCheck) -> Callable[[str | None], float]:

@@ -60,7 +60,7 @@ class CaseSuite:
             case.validate()
             if case.task_id in self._cases:
                 said = "comes twice; give each task its own id"
-                raise BadInputError(f"task {case.task_id}", said)
+                raise BadInputError(case.place, said)
             self._cases[case.task_id] = case
         self._tasks = self._drawn(draw)
 
@@ -98,6 +98,7 @@ class CaseSuite:
                 split=splits[i],
                 family=c.tags[0] if c.tags else "",
                 cluster=c.group or None,
+                graded_by=c.grading,
             )
             for i, c in self._cases.items()
         ]
@@ -107,7 +108,7 @@ def _named(case: Case) -> Split:
     try:
         return Split(str(case.split))
     except ValueError:
-        raise BadInputError(f"task {case.task_id}", "split takes search or holdout") from None
+        raise BadInputError(case.place, "split takes search or holdout") from None
 
 
 def build(options: Mapping[str, object], base: Path) -> CaseSuite:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -90,6 +91,12 @@ def _read(line: str, fields: Mapping[str, str], where: str) -> dict[str, Json]:
 
 
 def _typed(value: dict[str, Json], type_: type[T], where: str) -> T:
+    known = [f.name for f in msgspec.structs.fields(type_)]
+    for name in value:
+        # Files may have fields of their own; one that is almost ours is a slip.
+        near = [] if name in known else get_close_matches(name, known, n=1, cutoff=0.75)
+        if near and near[0] not in value:
+            raise BadInputError(where, f"unknown field {name!r}; did you mean {near[0]!r}?")
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:

@@ -144,7 +144,15 @@ def _case(line: Line[CommandTask], options: CommandOptions, base: Path) -> Case:
         group=str(task.group),
         tags=task.tags,
         split=task.split,
+        graded_by=json.dumps([about.setup, about.check, _own(line)], sort_keys=True),
+        where=where,
     )
+
+
+def _own(line: Line[CommandTask]) -> dict[str, object]:
+    """What a line tells the programs, without what only sorts it."""
+    sorting = ("id", "prompt", "tags", "group", "split")
+    return {name: value for name, value in line.raw.items() if name not in sorting}
 
 
 def _variables(line: Line[CommandTask], options: CommandOptions, base: Path) -> dict[str, str]:

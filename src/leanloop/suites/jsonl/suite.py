@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -131,6 +132,8 @@ def _case(
         group=str(task.group),
         tags=task.tags,
         split=task.split,
+        graded_by=json.dumps([line.raw.get("expected"), line.raw.get("check"), task.files]),
+        where=where,
     )
 
 
