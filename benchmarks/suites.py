@@ -33,7 +33,7 @@ MEASURED = ROOT / "docs" / "measured" / "suites.json"
 BEGIN, END = "<!-- measured -->\n", "<!-- end of measured -->\n"
 STUDIES: dict[str, dict[str, Any]] = {
     "coding": {},
-    "textworld": {},
+    "textworld": {"search_tasks": 12, "holdout_tasks": 10},
     "bfcl": {"search_tasks": 12, "holdout_tasks": 12, "classes": ["GorillaFileSystem"]},
     "backoffice": {},
 }

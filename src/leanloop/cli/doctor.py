@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+from importlib import import_module
 
 import typer
 
@@ -14,10 +15,17 @@ from leanloop.cli.options import JsonOption, answers_console, emit
 from leanloop.core.errors import BadInputError
 from leanloop.models.weights import KNOWN, locate, weights_folder
 
+PARTS = (
+    *("leanloop.search.study", "leanloop.report.html", "leanloop.store.sql"),
+    *("leanloop.gateway.server", "leanloop.models.openai_compatible"),
+    "leanloop.models.anthropic_messages",
+)
+"""Modules that load all that leanloop needs."""
+
 
 def doctor(json: JsonOption = False) -> None:
     """Check this machine; exit code 1 when the demo could not run here."""
-    checks = [_python(), _embedded(), *_weights(), _disk(), _keys()]
+    checks = [_python(), _parts(), _embedded(), *_weights(), _disk(), _keys()]
     if json:
         emit({"version": __version__, "checks": checks})
     else:
@@ -39,6 +47,16 @@ def _python() -> dict[str, object]:
         f"{platform.python_version()} on {platform.machine()}, {cores} cores",
         ok=sys.version_info >= (3, 11),
     )
+
+
+def _parts() -> dict[str, object]:
+    """Whether what every study needs can be loaded."""
+    try:
+        for name in PARTS:
+            import_module(name)
+    except ImportError as error:
+        return _check("leanloop", f"cannot be loaded: {error}; install it anew", ok=False)
+    return _check("leanloop", f"{__version__}, every part loads")
 
 
 def _embedded() -> dict[str, object]:

@@ -344,8 +344,13 @@ class Optimization:
         runs = list(self.ledger.runs.values())
         usd, judge_usd = self.study.prices.test_usd(runs), self.study.judge_usd
         found = report_tasks(self.search_tasks, self.holdout.tasks, runs)
+        remarks, unknown = found.remarks, self.ledger.purse.unknown_calls
+        if unknown and self.spec.budget.max_usd is not None:
+            said = "have no known price, so the cap in dollars could not count them; name a price"
+            remarks = (*remarks, f"{unknown} calls {said}.")
         return msgspec.structs.replace(
             found,
+            remarks=remarks,
             judge=self.study.judge,
             test_usd=None if usd is None or judge_usd is None else float(usd) + judge_usd,
         )
