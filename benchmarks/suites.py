@@ -106,6 +106,18 @@ def measure(name: str, store: SqlStore, max_wall_s: float, note: str) -> Row:
             await study.close()
 
     result = asyncio.run(go(Study(spec_of(name, max_wall_s))))
+    return row_of(name, result, note, len(os.sched_getaffinity(0)))
+
+
+def row_of(name: str, result: Result, note: str, cores: int) -> Row:
+    """A study's result as a row.
+
+    Args:
+        name: What the row is called.
+        result: What the study found, on this machine, today.
+        note: What else there is to know of it.
+        cores: How many it ran on.
+    """
     found = _beside(result)
     assert result.baseline.holdout is not None
     return Row(
@@ -122,7 +134,7 @@ def measure(name: str, store: SqlStore, max_wall_s: float, note: str) -> Row:
         tried=result.tasks.tried,
         day=datetime.now(tz=UTC).date().isoformat(),
         machine=machine(),
-        cores=len(os.sched_getaffinity(0)),
+        cores=cores,
         note=note,
     )
 
@@ -205,6 +217,8 @@ def main() -> None:
     parser.add_argument("--max-wall-s", type=float, default=1200)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--note", default="", help="What else there is to know of the machine.")
+    parser.add_argument("--result", type=Path, help="What optimize --json printed of the study.")
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--page", action="store_true")
     given = parser.parse_args()
     if given.page:
@@ -213,13 +227,21 @@ def main() -> None:
     store = SqlStore(given.store)
     print(HEAD, flush=True)
     for name in given.studies:
-        row = measure(name, store, given.max_wall_s, given.note)
+        if given.result:
+            result = msgspec.json.decode(given.result.read_bytes(), type=Result)
+            row = row_of(name, result, given.note, given.cores)
+        else:
+            row = measure(name, store, given.max_wall_s, given.note)
         print(f"{show(row)}\n{say(row)}", flush=True)
         if given.json:
-            known = msgspec.json.decode(given.json.read_bytes()) if given.json.is_file() else []
-            rows = [r for r in msgspec.convert(known, list[Row]) if r.study != name]
-            given.json.write_bytes(msgspec.json.format(msgspec.json.encode([*rows, row]), indent=1))
+            _keep(given.json, row)
     store.close()
+
+
+def _keep(path: Path, row: Row) -> None:
+    known = msgspec.json.decode(path.read_bytes(), type=list[Row]) if path.is_file() else []
+    rows = [*(r for r in known if r.study != row.study), row]
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
 
 
 if __name__ == "__main__":
