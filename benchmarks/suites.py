@@ -165,11 +165,16 @@ def show(row: Row) -> str:
 
 def say(row: Row) -> str:
     """What has to be known beside the figures."""
+    told = ""
+    if row.tried:
+        told = (
+            f" Of {row.tried} search tasks with three runs or more, {row.always} were always "
+            f"solved and {row.never} never."
+        )
     note = f" {row.note}" if row.note else ""
     return (
         f"- {row.study}: {row.runs} runs on {row.day}, {row.cores} core(s) of {row.machine}; the "
-        f"search ended because {row.stopped_because}. Of {row.tried} search tasks with three runs "
-        f"or more, {row.always} were always solved and {row.never} never.{note}"
+        f"search ended because {row.stopped_because}.{told}{note}"
     )
 
 
