@@ -144,7 +144,7 @@ async def test_a_command(tmp_path: Path) -> None:
 async def test_a_command_that_hangs_is_ended_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leanloop.gateway.programs.KILL_AFTER_S", 0.2)
+    monkeypatch.setattr("leanloop.suites.limited_program.KILL_AFTER_S", 0.2)
     mark = f"leanloop-test-{tmp_path.name}"
     hang = tmp_path / "hang.sh"
     hang.write_text(f'trap "" TERM\nsleep 60 {mark} &\nsleep 61\n')
