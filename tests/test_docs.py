@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import persistent
+from benchmarks import persistent, suites
 from benchmarks.levers import PAGE, TRIED, measured, page, searched
 
 from leanloop.core.domain import check_setting
@@ -34,6 +34,11 @@ def test_the_page_of_traces_names_every_reader():
 def test_the_tables_of_streams_are_those_that_were_measured():
     text = persistent.PAGE.read_text()
     assert text == persistent.with_tables(text), "python -m benchmarks.persistent --page"
+
+
+def test_the_table_of_suites_is_that_which_was_measured():
+    text = suites.PAGE.read_text()
+    assert text == suites.with_table(text, suites.measured()), "python -m benchmarks.suites --page"
 
 
 def test_the_study_of_streams_is_a_study_and_so_is_that_of_its_page(tmp_path):
