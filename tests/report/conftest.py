@@ -1,12 +1,16 @@
-"""A real browser for the pages."""
+"""A real browser for the pages, and a store to look at."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
+
+from leanloop.store.sql import SqlStore
+from tests.report.live import make_gateway, optimize, write_live
 
 FLAGS = [
     "--no-sandbox",
@@ -17,6 +21,17 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a finished study and a gateway."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    store = SqlStore(folder / "store.sqlite")
+    optimize(write_live(folder, "coins"), store)
+    make_gateway(store, folder)
+    store.close()
+    return folder / "store.sqlite"
 
 
 @pytest.fixture(scope="module")

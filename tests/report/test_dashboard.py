@@ -37,10 +37,7 @@ from tests.report.live import (
     big_run,
     leanloop,
     make_big,
-    make_gateway,
-    optimize,
     served,
-    write_live,
 )
 from tests.report.results import result as made_result
 
@@ -66,16 +63,6 @@ def ask(url: str, path: str, method: str = "GET", body: Any = None, **headers: s
     found = Answer(got.status, {k.lower(): v for k, v in got.getheaders()}, got.read())
     connection.close()
     return found
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dashboard")
-    store = SqlStore(folder / "store.sqlite")
-    optimize(write_live(folder, "coins"), store)
-    make_gateway(store, folder)
-    store.close()
-    return folder / "store.sqlite"
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,6 @@ from tests.report.live import (
     big_run,
     leanloop,
     make_big,
-    make_gateway,
-    optimize,
     served,
     write_live,
 )
@@ -26,16 +24,6 @@ MASKING = Configuration({"memory.keep_observations": 1}).id
 CACHING = Configuration({"tools.result_cache": "on"}).id
 REDRAW_MS = 100
 PATIENCE_S = 40.0
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("live")
-    store = SqlStore(folder / "store.sqlite")
-    optimize(write_live(folder, "coins"), store)
-    make_gateway(store, folder)
-    store.close()
-    return folder / "store.sqlite"
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote, urlsplit
@@ -74,8 +73,7 @@ async def _serve(pages: Pages, what: tuple[str, str | None], host: str, port: in
         await pages.opened(kind, name)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = web.Server(pages.handle, access_log=None, handler_cancellation=True)
     async with listening(server, host, port) as url:
         path = "" if name is None else f"/{kind}/{quote(name, safe='')}"

@@ -28,7 +28,7 @@ class KeptTasks:
         study: Its name.
 
     Raises:
-        BadInputError: A task asks for something else than it did.
+        BadInputError: A task asks for something else than it did, or is scored otherwise.
     """
 
     def __init__(self, suite: Suite, store: Store, study: str) -> None:

@@ -133,6 +133,9 @@ class Optimization:
         every = [read_constraint(text, "constraints") for text in spec.constraints]
         self.constraints = Constraints(every, self.baseline) if every else None
         costs = [name for name in spec.objectives if name != "success"]
+        # What was recorded has names of tasks and no words to compare.
+        words = study.recorded is None
+        self.copies = copies_in_holdout(self.search_tasks, self.holdout.tasks) if words else []
         self.rule = Rule(spec.margin, costs[0] if costs else "usd")
         self.lesson = doomed.DoomLesson(spec.seed)
         self.universe = self._universe()
@@ -161,12 +164,9 @@ class Optimization:
 
     def _look_at_tasks(self) -> None:
         """Say before anything is spent that the holdout is not what it should be."""
-        if self.study.recorded is not None:
-            return
-        copies = copies_in_holdout(self.search_tasks, self.holdout.tasks)
-        if copies:
-            report = TaskReport(holdout=len(self.holdout.tasks), copies=len(copies))
-            report = msgspec.structs.replace(report, overlaps=tuple(copies[:1]))
+        if self.copies:
+            report = TaskReport(holdout=len(self.holdout.tasks), copies=len(self.copies))
+            report = msgspec.structs.replace(report, overlaps=tuple(self.copies[:1]))
             self.observer.note(" ".join(say_tasks(report)))
 
     def show(self, phase: Phase) -> None:
@@ -343,7 +343,7 @@ class Optimization:
     def _task_report(self) -> TaskReport:
         runs = list(self.ledger.runs.values())
         usd, judge_usd = self.study.prices.test_usd(runs), self.study.judge_usd
-        found = report_tasks(self.search_tasks, self.holdout.tasks, runs)
+        found = report_tasks(self.search_tasks, self.holdout.tasks, runs, self.copies)
         remarks, unknown = found.remarks, self.ledger.purse.unknown_calls
         if unknown and self.spec.budget.max_usd is not None:
             said = "have no known price, so the cap in dollars could not count them; name a price"

@@ -81,7 +81,10 @@ class TaskReport(msgspec.Struct, frozen=True):
 
 
 def report_tasks(
-    search: Sequence[Task], holdout: Sequence[Task], runs: Iterable[Run]
+    search: Sequence[Task],
+    holdout: Sequence[Task],
+    runs: Iterable[Run],
+    copies: Sequence[Overlap],
 ) -> TaskReport:
     """What the tasks of a study are like, from its runs.
 
@@ -89,6 +92,7 @@ def report_tasks(
         search: Tasks of the search split.
         holdout: Tasks of the holdout.
         runs: Of both splits; those of the search are counted.
+        copies: Tasks of the holdout that the search split holds too.
     """
     own = [r for r in runs if r.split is Split.SEARCH and r.success is not None]
     scores: dict[str, list[float]] = defaultdict(list)
@@ -97,7 +101,6 @@ def report_tasks(
     tried = {t: s for t, s in scores.items() if len(s) >= FEW}
     always = [t for t, s in tried.items() if min(s) == 1]
     never = [t for t, s in tried.items() if max(s) == 0]
-    copies = copies_in_holdout(search, holdout)
     return TaskReport(
         search=len(search),
         holdout=len(holdout),
