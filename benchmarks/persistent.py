@@ -5,10 +5,11 @@ the baseline and under each lever that carries something over, alone and togethe
 split, cold, learning as it goes; then the holdout, which goes on in the same company, with what the
 search left and learning nothing. It prints, for each model, success and what a solved task costs,
 beside the baseline on the same tasks, and after how many tasks what was spent on learning was
-saved. Runs are kept in ``--store``: a later call makes only what is missing, so it can be stopped
-at any moment. The machine must have nothing else to do. ``--json`` keeps the figures, in the place
-of those of the same model and row, and ``--page`` puts the tables of
-``docs/measured/persistent.json`` into ``docs/persistent.md``.
+saved. A request that the same model was sent before is not made again (``benchmarks.remembered``):
+``--calls`` is the folder of what was recorded, and ``docs/measured`` has what was recorded so far,
+so that a later call, here or elsewhere, makes only what is missing. Runs are kept in ``--store``.
+``--json`` keeps the figures, in the place of those of the same model and row, and ``--page`` puts
+the tables of ``docs/measured/persistent.json`` into ``docs/persistent.md``.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ import msgspec
 import numpy as np
 
 from benchmarks.levers import machine, points
+from benchmarks.remembered import Book, Remembered
 from leanloop.core.configuration import Configuration, Setting
 from leanloop.core.run import Run
 from leanloop.core.task import Split
-from leanloop.models.builtin import ModelSpec
+from leanloop.models.builtin import ModelSpec, build_model
 from leanloop.pricing.cost import PriceBook
 from leanloop.search.spec import RunLimits, StudySpec, SuiteSpec
 from leanloop.search.study import Silent, Study
@@ -74,6 +76,8 @@ PART = 20
 AXES = ("latency_s", "tokens", "usd")
 PAGE = Path(__file__).parents[1] / "docs" / "persistent.md"
 MEASURED = PAGE.parent / "measured" / "persistent.json"
+CALLS = "persistent-{}.calls.jsonl"
+"""Where the calls of a model are; packed, beside ``MEASURED``, those that are kept."""
 BEGIN, END = "<!-- measured -->\n", "<!-- end of measured -->\n"
 
 
@@ -121,17 +125,26 @@ class Measured(msgspec.Struct):
     note: str = ""
 
 
-def study_of(model: str) -> Study:
+def spec_of(model: str) -> StudySpec:
     """The study whose runs are kept, with that model acting."""
-    first = {model: MODELS[model]}
-    return Study(
-        StudySpec(
-            name=f"persistent-{model}",
-            models=first | MODELS,
-            suite=SuiteSpec("backoffice", OPTIONS),
-            limits=RunLimits(max_steps=10),
-        )
+    return StudySpec(
+        name=f"persistent-{model}",
+        models={model: MODELS[model]} | MODELS,
+        suite=SuiteSpec("backoffice", OPTIONS),
+        limits=RunLimits(max_steps=10),
     )
+
+
+def remembered(calls: Path) -> dict[str, Remembered]:
+    """The models, each with what was recorded of it."""
+    where = f"{machine()}, {datetime.now(tz=UTC).date()}"
+    books = {m: Book(calls / CALLS.format(m), where, kept_calls(m)) for m in MODELS}
+    return {m: Remembered(build_model(m, spec), books[m]) for m, spec in MODELS.items()}
+
+
+def kept_calls(model: str) -> Path:
+    """What is kept of a model's calls."""
+    return MEASURED.parent / f"{CALLS.format(model)}.gz"
 
 
 def configuration_of(name: str) -> Configuration:
@@ -139,12 +152,12 @@ def configuration_of(name: str) -> Configuration:
     return Configuration({**BASELINE, **ROWS[name]})
 
 
-def measure(model: str, store: SqlStore, names: Sequence[str], most: int) -> Iterator[Row]:
+def measure(study: Study, store: SqlStore, names: Sequence[str], most: int) -> Iterator[Row]:
     """Run what is missing, every row a part of the stream in turn; then the rows.
 
     However soon it is stopped, all rows have about as many tasks.
     """
-    study, every = study_of(model), list(dict.fromkeys(("none", *names)))
+    model, every = study.spec.default_model, list(dict.fromkeys(("none", *names)))
     for split in Split:
         count = min(most, len(study.suite.tasks(split)))
         for first in range(PART, count + PART, PART):
@@ -199,7 +212,8 @@ def _repeated(own: Mapping[str, Run], tasks: Sequence[str]) -> list[str]:
 
 def _values(run: Run, prices: PriceBook) -> tuple[float, ...]:
     cost = prices.cost(run)
-    axes = [cost.axis(a) for a in AXES]
+    # What was recalled took no time now: the calls' own seconds, not those that went by.
+    axes = [run.critical_path_s, cost.axis("tokens"), cost.axis("usd")]
     return (run.success or 0.0, *(np.nan if a is None else a for a in axes))
 
 
@@ -312,6 +326,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--rows", nargs="*", choices=list(ROWS), default=list(ROWS))
     parser.add_argument("--tasks", type=int, default=1000, help="Of each split, at most.")
+    parser.add_argument("--calls", type=Path, default=Path(".leanloop"))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--note", default="", help="What else there is to know of the machine.")
     parser.add_argument("--page", action="store_true")
@@ -319,13 +334,18 @@ def main() -> None:
     if given.page:
         PAGE.write_text(with_tables(PAGE.read_text()))
         return
-    store, rows = SqlStore(given.store), []
+    store, rows, models = SqlStore(given.store), [], remembered(given.calls)
     for model in given.models:
         print(f"### {model} model acts\n\n{HEAD}", flush=True)
-        for row in measure(model, store, given.rows, given.tasks):
+        study = Study(spec_of(model), models=models)
+        for row in measure(study, store, given.rows, given.tasks):
             rows.append(row)
             print(show(row), flush=True)
     store.close()
+    for name, model in models.items():
+        print(f"{name}: {model.said()}", flush=True)
+        if given.json:
+            model.book.keep()
     if given.json:
         rows = [*_others(given.json, rows), *rows]
         today = datetime.now(tz=UTC).date().isoformat()
