@@ -11,6 +11,7 @@ import msgspec
 
 from leanloop.core.errors import BadInputError
 from leanloop.core.imports import load_object
+from leanloop.models.calls_in_text import CallsInText
 from leanloop.models.embedded import EmbeddedModel, EmbeddedOptions
 from leanloop.models.endpoint import Endpoint
 from leanloop.models.protocol import Model
@@ -41,6 +42,8 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         requests_per_minute: For ``openai`` and ``anthropic``; None for no bound but
             the provider's own.
         tokens_per_minute: The same for input and output tokens.
+        calls_in_text: For ``openai``: read an answer that is nothing but tool calls in JSON as
+            those calls, where the server does not.
         timeout_s: Seconds of silence before a hosted model's try is given up.
         delay_s: For ``scripted``: seconds before each answer.
     """
@@ -55,6 +58,7 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     concurrency: int | None = None
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
+    calls_in_text: bool = False
     timeout_s: float = 120.0
     delay_s: float = 0.0
 
@@ -82,6 +86,8 @@ def build_model(alias: str, spec: ModelSpec, progress: Progress | None = None) -
             f"models.{alias}.provider",
             f"no provider {spec.provider!r}; there are {', '.join(BUILT_IN)}",
         )
+    if spec.calls_in_text and spec.provider != "openai":
+        raise BadInputError(f"models.{alias}.calls_in_text", "is for the provider 'openai' alone")
     return maker(alias, spec, progress)
 
 
@@ -114,7 +120,8 @@ def _openai(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
     from leanloop.models.openai_compatible import OpenAICompatible  # noqa: PLC0415 - slow to load
 
     del progress
-    return OpenAICompatible(spec.name, _endpoint(alias, spec, "OPENAI_API_KEY"))
+    model = OpenAICompatible(spec.name, _endpoint(alias, spec, "OPENAI_API_KEY"))
+    return CallsInText(model) if spec.calls_in_text else model
 
 
 def _anthropic(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:

@@ -133,7 +133,8 @@ def say_runs(runs: Sequence[Run]) -> list[str]:
         if not called and any(CALL.search(r.answer or "") for r in told):
             lines.append(
                 "No run called a tool, and answers look like calls in plain text: the model's "
-                "server may not know how this model writes its calls."
+                "server does not read how this model writes its calls. Under the study's "
+                "[models] set calls_in_text = true for it, and leanloop reads them."
             )
     return lines
 
