@@ -3,7 +3,8 @@
 On one core the embedded model writes the same answer to the same prompt, and most requests of two
 configurations that differ in one lever are the same. Such a request is made once: its answer, its
 tokens and its seconds stand for all of them. That saves hours, and takes the clock's noise out of a
-comparison where nothing differed. It also lets a measurement go on in another place: what was
+comparison where nothing differed. Seconds are those that a core worked for this process, which other
+work on the machine stretches far less than the wall's. It also lets a measurement go on in another place: what was
 recorded is a file. Where a run leaves what was recorded, its last request is made again first, so
 that llama.cpp holds what it would have held; whether it then answers as before is counted.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import itertools
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -32,7 +34,7 @@ class Recorded(msgspec.Struct, omit_defaults=True):
         key: Digest of what the model was sent.
         text: What it wrote.
         tokens: Read anew, read from the cache, and written.
-        latency_s: Wall seconds.
+        core_s: Seconds that a core worked for it.
         where: The machine and the day.
         truncated: Whether it was cut off.
     """
@@ -40,7 +42,7 @@ class Recorded(msgspec.Struct, omit_defaults=True):
     key: str
     text: str
     tokens: tuple[int, int, int]
-    latency_s: float
+    core_s: float
     where: str
     truncated: bool = False
 
@@ -123,7 +125,9 @@ class Remembered:
             self._left_at = request, known
             return self._response(known, request)
         await self._go_back()
+        start = time.process_time()
         response = await self._inner.complete(request)
+        response = msgspec.structs.replace(response, latency_s=time.process_time() - start)
         self.made += 1
         self.book.add(recorded(key, response, self.book.where))
         return response
@@ -150,7 +154,7 @@ class Remembered:
             output_tokens=out,
             reasoning_tokens=0,
         )
-        return Response(message, tokens, known.latency_s, known.truncated, self.ref)
+        return Response(message, tokens, known.core_s, known.truncated, self.ref)
 
     def said(self) -> str:
         """How much was made, how much recalled, and whether what was made again was the same."""
