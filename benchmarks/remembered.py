@@ -3,8 +3,8 @@
 On one core the embedded model writes the same answer to the same prompt, and most requests of two
 configurations that differ in one lever are the same. Such a request is made once: its answer, its
 tokens and its seconds stand for all of them. That saves hours, and takes the clock's noise out of a
-comparison where nothing differed. Seconds are those that a core worked for this process, which other
-work on the machine stretches far less than the wall's. It also lets a measurement go on in another place: what was
+comparison where nothing differed. Seconds are those that a core worked for this process, which
+other work stretches less than the wall's. It also lets a measurement go on elsewhere: what was
 recorded is a file. Where a run leaves what was recorded, its last request is made again first, so
 that llama.cpp holds what it would have held; whether it then answers as before is counted.
 """
