@@ -65,6 +65,8 @@ ROWS: dict[str, dict[str, Setting]] = {
     "facts": {"memory.facts": 4},
     "warm_prefix": {"memory.warm_prefix": "on"},
     "larger model": {"model.choice": "large"},
+    "larger model, protocol": {"model.choice": "large", "tools.protocol": "on"},
+    "larger model, plan_cache": {"model.choice": "large", "planning.plan_cache": "plain"},
     "together": {
         "planning.plan_cache": "small",
         "memory.warm_prefix": "on",
@@ -137,9 +139,14 @@ def spec_of(model: str) -> StudySpec:
 
 def remembered(calls: Path) -> dict[str, Remembered]:
     """The models, each with what was recorded of it."""
-    where = f"{machine()}, {datetime.now(tz=UTC).date()}"
+    where = f"{machine()}, {today()}"
     books = {m: Book(calls / CALLS.format(m), where, kept_calls(m)) for m in MODELS}
     return {m: Remembered(build_model(m, spec), books[m]) for m, spec in MODELS.items()}
+
+
+def today() -> str:
+    """The day, in UTC."""
+    return datetime.now(tz=UTC).date().isoformat()
 
 
 def kept_calls(model: str) -> Path:
@@ -157,7 +164,7 @@ def measure(study: Study, store: SqlStore, names: Sequence[str], most: int) -> I
 
     However soon it is stopped, all rows have about as many tasks.
     """
-    model, every = study.spec.default_model, list(dict.fromkeys(("none", *names)))
+    every = list(dict.fromkeys(("none", *names)))
     for split in Split:
         count = min(most, len(study.suite.tasks(split)))
         for first in range(PART, count + PART, PART):
@@ -166,12 +173,13 @@ def measure(study: Study, store: SqlStore, names: Sequence[str], most: int) -> I
                 asyncio.run(todo)
     runs = [r for r in store.runs(study.spec.name) if r.success is not None]
     for name in every:
-        yield row_of(model, name, runs, study.prices)
+        yield row_of(study, name, runs)
 
 
-def row_of(model: str, name: str, runs: Sequence[Run], prices: PriceBook) -> Row:
-    """A row from the runs that there are; tasks that one side lacks are left out."""
-    base, own = _by_task(runs, "none"), _by_task(runs, name)
+def row_of(study: Study, name: str, runs: Sequence[Run], beside: str = "none") -> Row:
+    """A row from the runs that there are, beside another, on the tasks that both have."""
+    model, prices = study.spec.default_model, study.prices
+    base, own = _by_task(runs, beside), _by_task(runs, name)
     both = sorted(base.keys() & own.keys(), key=lambda t: (base[t].split, base[t].position or 0))
     search = [t for t in both if base[t].split is Split.SEARCH]
     holdout = [t for t in both if base[t].split is Split.HOLDOUT]
@@ -250,12 +258,13 @@ def _named(split: str) -> str:
 
 def _line(name: str, s: Side) -> str:
     seconds, tokens = (_pass(s.per_solved[a]) for a in ("latency_s", "tokens"))
-    ratios = [_ratio(s.ratio[a]) for a in AXES]
-    cells = (name, s.n, _share(s.success), points(s.against), seconds, ratios[0], tokens)
+    ratios = [ratio(s.ratio[a]) for a in AXES]
+    cells = (name, s.n, share(s.success), points(s.against), seconds, ratios[0], tokens)
     return "| " + " | ".join(map(str, (*cells, ratios[1], ratios[2]))) + " |"
 
 
-def _share(i: Interval) -> str:
+def share(i: Interval) -> str:
+    """Success with its interval."""
     return f"{i.mean:.2f} ({i.low:.2f}–{i.high:.2f})" if i.mean is not None else "unknown"
 
 
@@ -266,7 +275,8 @@ def _pass(c: CostOfPass) -> str:
     return f"{c.mean:,.0f} ({c.low or 0:,.0f}–{high})"
 
 
-def _ratio(i: Interval) -> str:
+def ratio(i: Interval) -> str:
+    """A ratio with its interval."""
     if i.mean is None:
         return "unknown"
     ends = ["…" if x is None else f"{x:.2f}" for x in (i.low, i.high)]
@@ -348,8 +358,7 @@ def main() -> None:
             model.book.keep()
     if given.json:
         rows = [*_others(given.json, rows), *rows]
-        today = datetime.now(tz=UTC).date().isoformat()
-        kept = Measured(today, machine(), len(os.sched_getaffinity(0)), rows, given.note)
+        kept = Measured(today(), machine(), len(os.sched_getaffinity(0)), rows, given.note)
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
 
 

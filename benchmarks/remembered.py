@@ -14,6 +14,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import itertools
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,9 @@ class Book:
         lines = [*_lines(kept, gzip.open), *_lines(path, open)]
         self._known = {r.key: r for r in map(_DECODER.decode, lines)}
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            # What is cut off would spoil the next line too.
+            os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
 
     def get(self, key: str) -> Recorded | None:
         """What was recorded of a request."""
