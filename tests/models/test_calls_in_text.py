@@ -38,6 +38,7 @@ def read(text: str) -> tuple[ToolCall, ...]:
         json.dumps(CALL),
         f"<tool_call>\n{json.dumps(CALL)}\n</tool_call>",
         json.dumps([CALL]),
+        f"{{{json.dumps(CALL)}}}",
         json.dumps({"name": "get_order", "parameters": {"order_id": "A-17"}}),
         f"```\n{json.dumps(CALL, indent=2)}\n```",
         f'{json.dumps(CALL)} {{"status": "made up"}}',

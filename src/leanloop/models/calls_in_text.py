@@ -79,8 +79,11 @@ def _objects(text: str) -> Iterator[Json]:
     # The standard library's decoder alone says where a value ends.
     decoder, at = json.JSONDecoder(), 0
     while rest := text[at:].lstrip():
+        at = len(text) - len(rest)
+        # Templates that show a call with its braces doubled are copied by their models.
+        at += rest.startswith("{{")
         try:
-            found, at = decoder.raw_decode(text, len(text) - len(rest))
+            found, at = decoder.raw_decode(text, at)
         except ValueError:
             return
         yield from found if isinstance(found, list) else (found,)
