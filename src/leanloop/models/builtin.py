@@ -12,7 +12,7 @@ import msgspec
 from leanloop.core.errors import BadInputError
 from leanloop.core.imports import load_object
 from leanloop.models.embedded import EmbeddedModel, EmbeddedOptions
-from leanloop.models.endpoint import Endpoint
+from leanloop.models.endpoint import KEY, Endpoint
 from leanloop.models.protocol import Model
 from leanloop.models.scripted import ScriptedModel
 from leanloop.models.weights import KNOWN, Progress, obtain
@@ -88,6 +88,8 @@ def build_model(alias: str, spec: ModelSpec, progress: Progress | None = None) -
 def _embedded(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
     if spec.path is not None:
         path = Path(spec.path).expanduser()
+        if not path.is_file():
+            raise BadInputError(f"models.{alias}.path", f"{path}: no such file of weights")
     elif spec.name in KNOWN:
         path = obtain(spec.name, progress)
     else:
@@ -103,10 +105,11 @@ def _endpoint(alias: str, spec: ModelSpec, default_variable: str) -> Endpoint:
     # An address of one's own may need no key; one that is named should be there.
     may_miss = spec.base_url is not None and spec.api_key_env is None
     key = os.environ.get(variable, "none" if may_miss else "")
+    where = f"models.{alias}.api_key_env"
     if not key:
-        raise BadInputError(
-            f"models.{alias}.api_key_env", f"the environment variable {variable} is not set"
-        )
+        raise BadInputError(where, f"the environment variable {variable} is not set")
+    if KEY.fullmatch(key) is None:
+        raise BadInputError(where, f"the environment variable {variable} holds a space or no key")
     return Endpoint(key, spec.base_url, spec.requests_at_once, spec.timeout_s)
 
 

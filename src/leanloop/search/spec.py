@@ -170,6 +170,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         usd_per_hour: Price of this machine, for embedded models.
         folder: Where its file is, set by what reads it: names of the suite's files start
             from there.
+        file: Its file as the user named it, set by what reads it, for errors.
     """
 
     name: str
@@ -191,6 +192,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     margin: float = 0.02
     usd_per_hour: Decimal = DEFAULT_USD_PER_HOUR
     folder: str = ""
+    file: str = ""
 
     @property
     def max_runs(self) -> int | None:
@@ -320,7 +322,7 @@ def read_study(path: Path) -> StudySpec:
 
 def _beside(spec: StudySpec, path: Path) -> StudySpec:
     """The study with where its file is; recorded runs are looked for there first."""
-    spec = msgspec.structs.replace(spec, folder=str(path.parent.resolve()))
+    spec = msgspec.structs.replace(spec, folder=str(path.parent.resolve()), file=str(path))
     recorded = spec.suite.recorded
     if recorded is None or not (path.parent / recorded).is_file():
         return spec
