@@ -19,6 +19,7 @@ from leanloop.cli.options import (
     store_place,
 )
 from leanloop.cli.studies import tell_fetch
+from leanloop.cli.study_names import study_file
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError, StoppedError
 from leanloop.core.task import Split
@@ -49,7 +50,7 @@ def run(
     json: JsonOption = False,
 ) -> None:
     """Run one configuration; runs that the store has are not made again."""
-    spec = read_study(study)
+    spec = read_study(study_file(study))
     opened = Study(spec)
     configuration = read_configuration(opened, config)
     member, remarks = _run(opened, configuration, (split, memory), store_place(store))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leanloop.cli.options import store_place
+from leanloop.cli.study_names import study_name
 from leanloop.core.errors import BadInputError
 from leanloop.core.task import Split
 from leanloop.judging.reading import READERS, Selection, read_runs
@@ -25,7 +27,7 @@ RunsArgument = Annotated[
     typer.Argument(
         metavar="RUNS",
         help="A CSV, Parquet or JSON lines file (or several, by a pattern with *), the name of a "
-        "study, or a store's file.",
+        "study (or its file), or a store's file.",
     ),
 ]
 SelectOption = Annotated[
@@ -114,12 +116,10 @@ class Source:
             known = store.studies()
             if self.study is None and len(known) != 1:
                 store.close()
-                some = ", ".join(known) or "none"
-                raise BadInputError(
-                    "--study", f"{store.place} has {len(known)} studies; name one: {some}"
-                )
-            return store, self.study or known[0]
-        if path.exists():
+                raise _which(store, known)
+            return store, study_name(self.study) if self.study else known[0]
+        name = study_name(self.runs)
+        if path.exists() and name == self.runs:
             kinds = ", ".join(READERS)
             raise BadInputError(self.runs, f"not a kind of file that is read: {kinds}, sqlite")
         place = store_place(self.store)
@@ -127,7 +127,17 @@ class Source:
             raise BadInputError(
                 self.runs, f"no such file, and no store at {place} to have a study of that name"
             )
-        return _open(place), self.runs
+        return _open(place), name
+
+
+def _which(store: SqlStore, known: Sequence[str]) -> BadInputError:
+    from leanloop.store.find_study import few  # noqa: PLC0415 - as above
+
+    if not known:
+        return BadInputError(store.place, "has no study yet; 'leanloop optimize' makes one")
+    return BadInputError(
+        "--study", f"{store.place} has {len(known)} studies; name one: {few(known)}"
+    )
 
 
 def _open(place: Path | str) -> SqlStore:
