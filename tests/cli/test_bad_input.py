@@ -95,6 +95,7 @@ def test_an_unreachable_endpoint_is_missing_data_and_said_so(tmp_path):
     result = leanloop("optimize", str(path), "--store", str(tmp_path / "s.sqlite"))
     assert result.returncode == 2
     assert "outages in a row" in result.stderr
+    assert "[models.scripted] openai:m at http://127.0.0.1:9/v1: no answer" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -33,6 +33,12 @@ CASES = [
         'provider = "embedded"\nname = "m"\npath = "no.gguf"',
         "models.scripted.path: no.gguf",
     ),
+    (
+        "address",
+        SCRIPTED,
+        'provider = "openai"\nname = "m"\nbase_url = "127.0.0.1:8000/v1"',
+        "models.scripted.base_url",
+    ),
     ("price", "input = 1.0, ", "", "models.scripted.price.input"),
     ("transfer", "[plan]", '[plan]\ntransfer = "gone"', "plan.transfer"),
     ("agent", "[levers]", '[agent]\npython = "no:no"\n[levers]', "agent.python"),

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -110,7 +111,15 @@ def _endpoint(alias: str, spec: ModelSpec, default_variable: str) -> Endpoint:
         raise BadInputError(where, f"the environment variable {variable} is not set")
     if KEY.fullmatch(key) is None:
         raise BadInputError(where, f"the environment variable {variable} holds a space or no key")
-    return Endpoint(key, spec.base_url, spec.requests_at_once, spec.timeout_s)
+    _check_address(alias, spec.base_url)
+    return Endpoint(key, spec.base_url, spec.requests_at_once, spec.timeout_s, alias=alias)
+
+
+def _check_address(alias: str, url: str | None) -> None:
+    parts = urlsplit(url or "https://usual")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        problem = "takes an address with its http:// or https://, such as http://127.0.0.1:8000/v1"
+        raise BadInputError(f"models.{alias}.base_url", problem)
 
 
 def _openai(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
