@@ -15,6 +15,7 @@ import msgspec
 from leanloop.core.configuration import OFF, Configuration, Setting, flatten_settings
 from leanloop.core.domain import ModelName, check_setting
 from leanloop.core.errors import BadInputError
+from leanloop.core.fields import read_fields
 from leanloop.gateway.acting import why_not
 from leanloop.levers.builtin import all_levers, find_lever
 from leanloop.levers.planning import plan_cache
@@ -306,14 +307,12 @@ def read_study(path: Path) -> StudySpec:
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        spec = msgspec.convert(table, StudySpec, strict=False)
     except OSError as error:
         raise BadInputError(str(path), error.strerror or "cannot be read") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInputError(str(path), f"not TOML: {error}") from error
-    except msgspec.ValidationError as error:
-        raise BadInputError(str(path), str(error)) from error
     try:
+        spec = read_fields(table, StudySpec, strict=False, hidden=("folder", "file"))
         check_study(spec)
     except BadInputError as error:
         raise BadInputError(f"{path}: {error.where}", error.problem) from error
