@@ -11,6 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from leanloop.cli.compare import compare
+from leanloop.cli.explain import explain
+from leanloop.cli.gate import gate
+from leanloop.core.task import Split
 from leanloop.search.study import Study
 from leanloop.store.sql import SqlStore
 from tests.search.studies import write_study
@@ -252,3 +256,26 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(options, said):
     (line,) = done.stderr.splitlines()
     assert line.startswith("leanloop: ")
     assert said in line
+
+
+def test_the_margin_is_the_studys_own_unless_the_option_says_another(store, capsys):
+    result = msgspec.json.decode(SqlStore(store).result("coins"))
+    ends = result["baseline"]["id"], result["recommended"]
+    compare("coins", *ends, store=str(store), split=Split.HOLDOUT)
+    assert "(margin 30 points, the study's own)" in capsys.readouterr().out
+    compare(str(store), *ends, store=None, split=Split.HOLDOUT, margin=0.1)
+    assert "(margin 10 points, from --margin)" in capsys.readouterr().out
+    explain("coins", store=str(store))
+    assert "(margin 30 points, the study's own)" in capsys.readouterr().out
+    gate("coins", "coins", ends[1], ends[0], store=str(store))
+    out = capsys.readouterr().out
+    assert "Margin of success: 30 points, the study's own." in out
+    assert "not worse by 30 points" in out
+
+
+def test_the_margin_of_a_file_is_the_default_and_said_to_be(tmp_path, capsys):
+    (tmp_path / "runs.csv").write_text(f"{HEADER}\na,t,1,1\na,u,1,1\nb,t,1,2\nb,u,1,2\n")
+    compare(str(tmp_path / "runs.csv"), "a", "b", json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["margin"] == 0.02
+    assert found["margin_from"] == "the default, as no study says one"

@@ -42,7 +42,7 @@ def explain(
     chosen: ChosenOption = None,
     select: SelectOption = "*",
     where: WhereOption = None,
-    margin: MarginOption = 0.02,
+    margin: MarginOption = None,
     cost: CostOption = None,
     seed: SeedOption = 0,
     study: StudyOption = None,
@@ -59,9 +59,9 @@ def explain(
         raise BadInputError("--baseline", "is to be named: the configuration to start from")
     if end is None:
         raise BadInputError("--chosen", "is to be named: nothing is recommended there")
-    table = source.table()
-    with closing(table):
-        found = attribute(table, start, end, Terms(margin, cost, seed))
+    allowed, said_by = source.margin(margin)
+    with closing(source.table()) as table:
+        found = attribute(table, start, end, Terms(allowed, cost, seed, said_by))
     if report is not None:
         from leanloop.report.attribution_page import write_attribution  # noqa: PLC0415 - slow to load
 

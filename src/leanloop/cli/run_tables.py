@@ -46,9 +46,15 @@ StudyOption = Annotated[
 ]
 TableSplitOption = Annotated[Split | None, typer.Option("--split", help="Which tasks of a study.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of the resampling.")]
+USUAL_MARGIN = 0.02
 MarginOption = Annotated[
-    float,
-    typer.Option("--margin", min=0, max=1, help="Success that may be lost, 0.02 is 2 points."),
+    float | None,
+    typer.Option(
+        "--margin",
+        min=0,
+        max=1,
+        help="Success that may be lost, 0.02 is 2 points; the study's own when left out, or 0.02.",
+    ),
 ]
 CostOption = Annotated[
     str | None, typer.Option("--cost", help="The cost axis that decides; the first when left out.")
@@ -102,6 +108,28 @@ class Source:
         store, name = self._study()
         try:
             return ends_of_study(store, name)
+        finally:
+            store.close()
+
+    def margin(self, given: float | None) -> tuple[float, str]:
+        """Success that may be lost, and who says so: the option, else the study, else nobody.
+
+        Args:
+            given: What the option says.
+        """
+        if given is not None:
+            return given, "from --margin"
+        own = None if self._is_file() else self._studys_margin()
+        if own is not None:
+            return own, "the study's own"
+        return USUAL_MARGIN, "the default, as no study says one"
+
+    def _studys_margin(self) -> float | None:
+        from leanloop.search.stored_runs import margin_of_study  # noqa: PLC0415 - as above
+
+        store, name = self._study()
+        try:
+            return margin_of_study(store, name)
         finally:
             store.close()
 

@@ -66,6 +66,24 @@ def ends_of_study(store: Store, study: str) -> tuple[str, str | None]:
     return result.baseline.id, result.recommended
 
 
+def margin_of_study(store: Store, study: str) -> float | None:
+    """Success that a study lets be lost: as its last result had it, else its file at first.
+
+    Returns:
+        None for a gateway's log, which has no margin.
+
+    Raises:
+        BadInputError: There is no such study.
+    """
+    record = find_study(store, study)
+    if record.fingerprint == FINGERPRINT:
+        return None
+    raw = store.result(study)
+    if raw is not None:
+        return msgspec.json.decode(raw, type=Result).margin
+    return msgspec.json.decode(record.spec_json, type=StudySpec).margin
+
+
 def result_of_study(store: Store, study: str, instead: str = "") -> Result:
     """What a study found last.
 
