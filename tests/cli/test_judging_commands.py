@@ -13,8 +13,13 @@ import pytest
 
 from leanloop.cli.compare import compare
 from leanloop.cli.explain import explain
+from leanloop.cli.frontier import frontier
 from leanloop.cli.gate import gate
+from leanloop.cli.options import answers_console
 from leanloop.core.task import Split
+from leanloop.report.html import render_report
+from leanloop.report.terminal import show_result
+from leanloop.search.result import Result
 from leanloop.search.study import Study
 from leanloop.store.sql import SqlStore
 from tests.search.studies import write_study
@@ -279,3 +284,29 @@ def test_the_margin_of_a_file_is_the_default_and_said_to_be(tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["margin"] == 0.02
     assert found["margin_from"] == "the default, as no study says one"
+
+
+def test_two_probabilities_of_the_frontier_say_what_each_is_of(store, capsys):
+    result = msgspec.json.decode(SqlStore(store).result("coins"), type=Result)
+    show_result(answers_console(), result)
+    shown = capsys.readouterr().out
+    assert "p is of the search's runs alone: the modelled probability" in shown
+    assert "at least as good on success and tokens and better on one by more than" in shown
+    for split in (Split.SEARCH, Split.HOLDOUT):
+        frontier("coins", store=str(store), split=split)
+        told = capsys.readouterr().out
+        assert f"study 'coins', {split} split: " in told
+        assert "share of 4,000 resamples of these tasks" in told
+        assert "good on success and usd and better on one, by however little" in told
+        assert "Note: a study's own p ('leanloop optimize', its report and dashboard)" in told
+    page = render_report(result)
+    assert "of the search's runs alone" in page.replace("&#39;", "'")
+    assert "in how many resamples" in page
+
+
+def test_a_frontier_of_a_file_has_no_study_to_be_told_from(tmp_path, capsys):
+    (tmp_path / "runs.csv").write_text(f"{HEADER}\na,t,1,1\na,u,1,1\nb,t,1,2\nb,u,1,2\n")
+    frontier(str(tmp_path / "runs.csv"))
+    told = capsys.readouterr().out
+    assert "share of 4,000 resamples" in told
+    assert "study" not in told

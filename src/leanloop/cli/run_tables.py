@@ -88,7 +88,7 @@ class Source:
         Raises:
             BadInputError: They cannot be read.
         """
-        if self._is_file():
+        if not self.is_study:
             return read_runs(self.runs, self.selection)
         # A file needs no database client, and a start costs what it has to.
         from leanloop.search.stored_runs import table_of_study  # noqa: PLC0415
@@ -101,7 +101,7 @@ class Source:
 
     def ends(self) -> tuple[str | None, str | None]:
         """Baseline and recommendation of a study; neither for a file."""
-        if self._is_file():
+        if not self.is_study:
             return None, None
         from leanloop.search.stored_runs import ends_of_study  # noqa: PLC0415 - as above
 
@@ -119,7 +119,7 @@ class Source:
         """
         if given is not None:
             return given, "from --margin"
-        own = None if self._is_file() else self._studys_margin()
+        own = self._studys_margin() if self.is_study else None
         if own is not None:
             return own, "the study's own"
         return USUAL_MARGIN, "the default, as no study says one"
@@ -133,9 +133,11 @@ class Source:
         finally:
             store.close()
 
-    def _is_file(self) -> bool:
+    @property
+    def is_study(self) -> bool:
+        """Whether the runs are in a store, not in files."""
         suffixes = {s.lstrip(".").lower() for s in Path(self.runs).suffixes}
-        return "*" in self.runs or bool(suffixes & set(READERS))
+        return "*" not in self.runs and not suffixes & set(READERS)
 
     def _study(self) -> tuple[SqlStore, str]:
         path = Path(self.runs)

@@ -46,9 +46,9 @@ def _scope(a: FrontierAnswer) -> str:
     within = "" if a.clusters is None else f" in {a.clusters} clusters, resampled whole"
     goals = ", ".join(f"{name} {way}" for name, way in a.objectives.items())
     return (
-        f"{len(a.configurations)} configurations on the {a.n_tasks:,} tasks that all of them have"
-        f"{within} ({a.dropped_tasks:,} tasks dropped for not being common). Objectives: {goals}. "
-        f"Probabilities by {a.resamples:,} resamples, seed {a.seed}."
+        f"{a.source}: {len(a.configurations)} configurations on the {a.n_tasks:,} tasks that all "
+        f"of them have{within} ({a.dropped_tasks:,} tasks dropped for not being common). "
+        f"Objectives: {goals}. {a.question}."
     )
 
 

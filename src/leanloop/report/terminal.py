@@ -171,7 +171,11 @@ def _rows(result: Result) -> list[tuple[str, Member]]:
 
 def _verdicts(result: Result) -> str:
     """What is on the frontier, and how each compares with the baseline on the holdout."""
-    lines = ["Against the baseline on the holdout, and probability of being on the frontier:"]
+    lines = [
+        "Against the baseline on the holdout. p is of the search's runs alone: the modelled "
+        f"probability that nothing is at least as good on {' and '.join(result.objectives)} and "
+        "better on one by more than the margin:"
+    ]
     for label, member in _rows(result)[1:]:
         chance = "" if member.p_frontier is None else f"p {member.p_frontier:.2f}, "
         said = member.verdict.sentence if member.verdict else "not run on the holdout"

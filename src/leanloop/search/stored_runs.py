@@ -53,7 +53,8 @@ def table_of_study(
     if any(r.cluster is not None for r in runs):
         columns["cluster"] = [r.cluster for r in runs]
     columns |= _levers(store, study, runs)
-    return table_of_rows(f"study {study!r}", columns, within)
+    part = "both splits" if split is None else f"{split} split"
+    return table_of_rows(f"study {study!r}, {part}", columns, within)
 
 
 def ends_of_study(store: Store, study: str) -> tuple[str, str | None]:
