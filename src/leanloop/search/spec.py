@@ -20,18 +20,16 @@ from leanloop.gateway.acting import why_not
 from leanloop.levers.builtin import all_levers, find_lever
 from leanloop.levers.planning import plan_cache
 from leanloop.models.builtin import ModelSpec
+from leanloop.models.own_price import own_price
 from leanloop.pricing.catalogue import ListPrice
 from leanloop.pricing.cost import AXES, PriceBook
-from leanloop.pricing.machine import DEFAULT_USD_PER_HOUR, MachineHour
-from leanloop.pricing.per_token import PerToken
+from leanloop.pricing.machine import DEFAULT_USD_PER_HOUR
 from leanloop.pricing.protocol import PriceRule
 from leanloop.search.builtin import ALLOCATORS, PROPOSERS
 from leanloop.search.constraints import read_constraint
 
 Direction = Literal["max", "min"]
 
-PRICED = ("input", "output", "cache_read", "cache_write")
-"""Classes of tokens that a price names."""
 USUAL_RUNS = 300
 """Runs of a search that names no bound: a slip in a study's file should not cost a fortune."""
 
@@ -272,11 +270,8 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return OFF if name == "model.choice" and setting == self.default_model else setting
 
     def _rule(self, alias: str, spec: ModelSpec) -> PriceRule:
-        if spec.price is not None:
-            return _per_token(spec.price, f"models.{alias}.price")
-        if spec.provider in ("embedded", "scripted"):
-            return MachineHour(self.usd_per_hour)
-        return ListPrice(spec.provider, spec.name)
+        own = own_price(alias, spec, self.usd_per_hour)
+        return own or ListPrice(spec.provider, spec.name)
 
 
 def _model_in(name: str, setting: Setting) -> str | None:
@@ -285,18 +280,6 @@ def _model_in(name: str, setting: Setting) -> str | None:
         return None if setting in (plan_cache.PLAIN, plan_cache.ON) else str(setting)
     parts = str(setting).split(":")
     return parts[2] if name == "memory.summarise" and len(parts) == 3 else None
-
-
-def _per_token(price: dict[str, Decimal], where: str) -> PerToken:
-    for name in price:
-        if name not in PRICED:
-            raise BadInputError(f"{where}.{name}", f"no such class; there are {', '.join(PRICED)}")
-    try:
-        return PerToken(
-            price["input"], price["output"], price.get("cache_read"), price.get("cache_write")
-        )
-    except KeyError as error:
-        raise BadInputError(f"{where}.{error.args[0]}", "is missing") from error
 
 
 def read_study(path: Path) -> StudySpec:
