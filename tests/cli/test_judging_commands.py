@@ -236,6 +236,9 @@ def test_a_name_is_shown_as_it_is(tmp_path, name):
     assert name in "".join(done.stdout.split("\n"))
 
 
+SPLITS = "--split: there is no split 'train'; there are search (tasks that configurations are "
+
+
 @recorded
 def test_a_recorded_configuration_may_be_named_by_its_end():
     ends = ("--a", f"{HANDS}-raw_agent-run_1", "--b", "no-hint-observation_masking-"
@@ -253,6 +256,9 @@ def test_a_recorded_configuration_may_be_named_by_its_end():
         (("frontier", "runs.csv", "--bogus"), "--bogus"),
         (("compare", "runs.csv", "--a", "x", "--b", "y", "--margin", "wide"), "--margin"),
         (("nothing",), "nothing"),
+        (("compare", "runs.csv", "--a", "x", "--b", "y", "--split", "train"), SPLITS),
+        (("run", "study.toml", "--split", "train"), SPLITS),
+        (("memory", "burn"), "'burn' is not one of 'list'"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_exit_code_2(options, said):
@@ -260,6 +266,7 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(options, said):
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("leanloop: ")
+    assert "Value error" not in line
     assert said in line
 
 

@@ -89,7 +89,8 @@ def run(asked: str) -> None:
         said = str(error)
     except typer.TyperException as error:
         helped = f"leanloop {asked} --help" if asked in COMMANDS else "leanloop --help"
-        said = f"{' '.join(error.format_message().split()).rstrip('.')}; see {helped}"
+        words = " ".join(error.format_message().split()).replace("Value error, ", "")
+        said = f"{words.rstrip('.')}; see {helped}"
     except typer.Abort:
         sys.exit(1)
     sys.stderr.write(f"leanloop: {said}\n")

@@ -8,7 +8,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
+from leanloop.cli.options import (
+    JsonOption,
+    StoreOption,
+    TableSplitOption,
+    answers_console,
+    emit,
+)
 from leanloop.cli.run_tables import (
     PageOption,
     RunsArgument,
@@ -16,7 +22,6 @@ from leanloop.cli.run_tables import (
     SelectOption,
     Source,
     StudyOption,
-    TableSplitOption,
     WhereOption,
 )
 from leanloop.core.errors import BadInputError

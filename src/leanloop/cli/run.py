@@ -12,6 +12,7 @@ import typer
 from leanloop.cli.optimize import StudyArgument
 from leanloop.cli.options import (
     JsonOption,
+    SplitOption,
     StoreOption,
     answers_console,
     emit,
@@ -34,7 +35,6 @@ from leanloop.store.sql import SqlStore
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="TOML of lever settings; the baseline if left out.")
 ]
-SplitOption = Annotated[Split, typer.Option("--split", help="Which tasks.")]
 MemoryOption = Annotated[
     str | None,
     typer.Option("--memory", help="Carry over what this memory of the store holds, and add to it."),

@@ -44,7 +44,6 @@ WhereOption = Annotated[
 StudyOption = Annotated[
     str | None, typer.Option("--study", help="Which study, where RUNS is a store with several.")
 ]
-TableSplitOption = Annotated[Split | None, typer.Option("--split", help="Which tasks of a study.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of the resampling.")]
 USUAL_MARGIN = 0.02
 MarginOption = Annotated[
