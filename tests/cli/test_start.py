@@ -9,6 +9,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import typer
+
+from leanloop.cli.run import run
+from leanloop.search.study import Study
+from tests.search.studies import write_study
 
 MODULE, _, FUNCTION = tomllib.loads(
     (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
@@ -77,3 +82,14 @@ def test_next_to_nothing_loads_before_it(tmp_path):
     done = ended(tmp_path, "-S", "-c", code)
     assert "leanloop.cli.start" in done.stdout.split()
     assert not {"typing", "re", "enum", "signal", "typer"} & set(done.stdout.split())
+
+
+def test_a_configuration_that_is_stopped_says_what_is_kept(tmp_path, monkeypatch, capsys):
+    async def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Study, "run_one", interrupted)
+    with pytest.raises(typer.Exit) as ended:
+        run(write_study(tmp_path), store=str(tmp_path / "s.sqlite"))
+    assert ended.value.exit_code == 130
+    assert "stopped; finished runs are kept, run it again" in capsys.readouterr().err

@@ -101,8 +101,9 @@ def _run(
             member = asyncio.run(go(observer))
         made = [r for r in store.runs(study.spec.name) if r.key.configuration_id == member.id]
         return member, say_runs([r for r in made if r.split is split])
-    except StoppedError as ended:
-        console.print(f"leanloop: {ended}; finished runs are kept, run it again to go on")
+    except (KeyboardInterrupt, StoppedError) as ended:
+        by = f" ({ended})" if str(ended) else ""
+        console.print(f"leanloop: stopped; finished runs are kept, run it again to go on{by}")
         raise typer.Exit(130) from None
     finally:
         store.close()
