@@ -4,9 +4,13 @@ The names here are the public ones; everything else may move.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+# typing's own is slow to load, and until a command has begun Ctrl-C would print a traceback.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from leanloop.core.configuration import Configuration as Configuration
     from leanloop.search.result import Result as Result
     from leanloop.search.run_frame import runs_of_study as runs_of_study
@@ -30,7 +34,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whichever public name it is
+def __getattr__(name: str) -> "Any":  # noqa: ANN401 - whichever public name it is
     """Load a public name when it is first used, so that the import itself costs nothing."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)

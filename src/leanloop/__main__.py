@@ -1,5 +1,5 @@
 """``python -m leanloop``."""
 
-from leanloop.cli.app import main
+from leanloop.cli.start import main
 
 main()

@@ -53,8 +53,8 @@ CASES = [
     ("module", "coins:script", "coins:scrip", "cannot load"),
     ("objective", 'tokens = "min"', 'dollars = "min"', "objectives.dollars"),
     ("direction", 'tokens = "min"', 'tokens = "max"', "objectives.tokens"),
-    ("field", "seed = 3", "sed = 3", "unknown field `sed`"),
-    ("type", "seed = 3", 'seed = "three"', "`$.seed`"),
+    ("field", "seed = 3", "sed = 3", "study.toml: sed: no such field; did you mean seed?"),
+    ("type", "seed = 3", 'seed = "three"', "study.toml: seed: expected `int`, got `str`"),
     ("not TOML", "seed = 3", "seed = = 3", "not TOML"),
     ("key", 'provider = "scripted"', 'provider = "openai"\napi_key_env = "NO_KEY"', "NO_KEY"),
 ]
@@ -95,6 +95,7 @@ def test_an_unreachable_endpoint_is_missing_data_and_said_so(tmp_path):
     result = leanloop("optimize", str(path), "--store", str(tmp_path / "s.sqlite"))
     assert result.returncode == 2
     assert "outages in a row" in result.stderr
+    assert "[models.scripted] openai:m at http://127.0.0.1:9/v1: no answer" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -11,6 +11,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from leanloop.cli.compare import compare
+from leanloop.cli.explain import explain
+from leanloop.cli.frontier import frontier
+from leanloop.cli.gate import gate
+from leanloop.cli.options import answers_console
+from leanloop.core.task import Split
+from leanloop.report.html import render_report
+from leanloop.report.terminal import show_result
+from leanloop.search.result import Result
 from leanloop.search.study import Study
 from leanloop.store.sql import SqlStore
 from tests.search.studies import write_study
@@ -227,6 +236,9 @@ def test_a_name_is_shown_as_it_is(tmp_path, name):
     assert name in "".join(done.stdout.split("\n"))
 
 
+SPLITS = "--split: there is no split 'train'; there are search (tasks that configurations are "
+
+
 @recorded
 def test_a_recorded_configuration_may_be_named_by_its_end():
     ends = ("--a", f"{HANDS}-raw_agent-run_1", "--b", "no-hint-observation_masking-"
@@ -244,6 +256,9 @@ def test_a_recorded_configuration_may_be_named_by_its_end():
         (("frontier", "runs.csv", "--bogus"), "--bogus"),
         (("compare", "runs.csv", "--a", "x", "--b", "y", "--margin", "wide"), "--margin"),
         (("nothing",), "nothing"),
+        (("compare", "runs.csv", "--a", "x", "--b", "y", "--split", "train"), SPLITS),
+        (("run", "study.toml", "--split", "train"), SPLITS),
+        (("memory", "burn"), "'burn' is not one of 'list'"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_exit_code_2(options, said):
@@ -251,4 +266,54 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(options, said):
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("leanloop: ")
+    assert "Value error" not in line
     assert said in line
+
+
+def test_the_margin_is_the_studys_own_unless_the_option_says_another(store, capsys):
+    result = msgspec.json.decode(SqlStore(store).result("coins"))
+    ends = result["baseline"]["id"], result["recommended"]
+    compare("coins", *ends, store=str(store), split=Split.HOLDOUT)
+    assert "(margin 30 points, the study's own)" in capsys.readouterr().out
+    compare(str(store), *ends, store=None, split=Split.HOLDOUT, margin=0.1)
+    assert "(margin 10 points, from --margin)" in capsys.readouterr().out
+    explain("coins", store=str(store))
+    assert "(margin 30 points, the study's own)" in capsys.readouterr().out
+    gate("coins", "coins", ends[1], ends[0], store=str(store))
+    out = capsys.readouterr().out
+    assert "Margin of success: 30 points, the study's own." in out
+    assert "not worse by 30 points" in out
+
+
+def test_the_margin_of_a_file_is_the_default_and_said_to_be(tmp_path, capsys):
+    (tmp_path / "runs.csv").write_text(f"{HEADER}\na,t,1,1\na,u,1,1\nb,t,1,2\nb,u,1,2\n")
+    compare(str(tmp_path / "runs.csv"), "a", "b", json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["margin"] == 0.02
+    assert found["margin_from"] == "the default, as no study says one"
+
+
+def test_two_probabilities_of_the_frontier_say_what_each_is_of(store, capsys):
+    result = msgspec.json.decode(SqlStore(store).result("coins"), type=Result)
+    show_result(answers_console(), result)
+    shown = capsys.readouterr().out
+    assert "p is of the search's runs alone: the modelled probability" in shown
+    assert "at least as good on success and tokens and better on one by more than" in shown
+    for split in (Split.SEARCH, Split.HOLDOUT):
+        frontier("coins", store=str(store), split=split)
+        told = capsys.readouterr().out
+        assert f"study 'coins', {split} split: " in told
+        assert "share of 4,000 resamples of these tasks" in told
+        assert "good on success and usd and better on one, by however little" in told
+        assert "Note: a study's own p ('leanloop optimize', its report and dashboard)" in told
+    page = render_report(result)
+    assert "of the search's runs alone" in page.replace("&#39;", "'")
+    assert "in how many resamples" in page
+
+
+def test_a_frontier_of_a_file_has_no_study_to_be_told_from(tmp_path, capsys):
+    (tmp_path / "runs.csv").write_text(f"{HEADER}\na,t,1,1\na,u,1,1\nb,t,1,2\nb,u,1,2\n")
+    frontier(str(tmp_path / "runs.csv"))
+    told = capsys.readouterr().out
+    assert "share of 4,000 resamples" in told
+    assert "study" not in told

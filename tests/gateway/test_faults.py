@@ -57,6 +57,15 @@ async def test_nobody_there(start: Start) -> None:
         f"{running.url}/v1/messages", {**BODY, "max_tokens": 3}, **{"x-api-key": "sk-ant"}
     )
     assert (status, json.loads(raw)["error"]["type"]) == (502, "api_error")
+    assert "http://127.0.0.1:9: no answer" in json.loads(raw)["error"]["message"]
+
+
+async def test_a_model_that_is_not_there_is_named_with_its_address(start: Start) -> None:
+    spec = {"provider": "openai", "name": "m", "base_url": "http://127.0.0.1:9/v1"}
+    running: Running = await start(models={BODY["model"]: spec})
+    _, _, raw = await post(running.url + PATH, BODY)
+    said = json.loads(raw)["error"]["message"]
+    assert f"[models.{BODY['model']}] at http://127.0.0.1:9/v1: no answer" in said
 
 
 @pytest.mark.parametrize("stream", [False, True])

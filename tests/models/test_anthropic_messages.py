@@ -435,6 +435,18 @@ class TestFailures:
             await model.complete(QUESTION)
         await model.close()
 
+    async def test_an_outage_names_the_model_and_the_address_without_secrets(self) -> None:
+        address = f"http://me:word@127.0.0.1:1/{KEY}/v1?key={KEY}#x"
+        endpoint = Endpoint(KEY, address, max_retries=0, alias="small")
+        model = AnthropicMessages("claude-test", endpoint)
+        with pytest.raises(OutageError) as caught:
+            await model.complete(QUESTION)
+        await model.close()
+        said = str(caught.value)
+        called = "[models.small] anthropic:claude-test at http://127.0.0.1:1/[key]/v1"
+        assert said.startswith(f"{called}: no answer")
+        assert not any(secret in said for secret in (KEY, "me:", "word", "?"))
+
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
     async def test_a_refusal_is_the_configurations(
         self, server: WireServer, model: AnthropicMessages, status: int

@@ -385,6 +385,18 @@ class TestFailures:
             await model.complete(QUESTION)
         await model.close()
 
+    async def test_an_outage_names_the_model_and_the_address_without_secrets(self) -> None:
+        address = f"http://me:word@127.0.0.1:1/{KEY}/v1?key={KEY}#x"
+        endpoint = Endpoint(KEY, address, max_retries=0, alias="small")
+        model = OpenAICompatible("gpt-test", endpoint)
+        with pytest.raises(OutageError) as caught:
+            await model.complete(QUESTION)
+        await model.close()
+        said = str(caught.value)
+        called = "[models.small] openai:gpt-test at http://127.0.0.1:1/[key]/v1"
+        assert said.startswith(f"{called}: no answer")
+        assert not any(secret in said for secret in (KEY, "me:", "word", "?"))
+
     async def test_an_endpoint_that_is_not_there_is_an_outage(self) -> None:
         endpoint = Endpoint(KEY, "http://127.0.0.1:1/v1", max_retries=0)
         model = OpenAICompatible("gpt-test", endpoint)

@@ -266,7 +266,7 @@ def test_with_keys_nobody_else_comes_in(place):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"study": "nobody"}, "study 'nobody': is not in the store; studies there: coins, gw"),
+        ({"study": "nobody"}, "studies there: coins, gw"),
         ({"gateway": "nobody"}, "gateway 'nobody': is not in the store; gateways: gw"),
         ({"study": "coins", "gateway": "gw"}, "name one of the two"),
         ({"host": "0.0.0.0"}, "can be reached by others"),

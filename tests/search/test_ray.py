@@ -116,5 +116,5 @@ def test_a_worker_that_cannot_build_the_study_says_so(tmp_path):
     process.communicate(timeout=120)
     assert process.returncode == 2
     said = (tmp_path / "errors").read_text()
-    assert "--executor ray: models.scripted.name" in said
+    assert "study.toml: models.scripted.name" in said
     assert "Traceback" not in said

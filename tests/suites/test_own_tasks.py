@@ -139,7 +139,7 @@ def test_a_bad_line_is_one_line_that_names_it(tmp_path: Path, line: object, said
     ("options", "said"),
     [
         ({}, "file"),
-        ({"file": "no.jsonl"}, "no.jsonl: No such file"),
+        ({"file": "no.jsonl"}, r"suite\.options\.file: .*no\.jsonl: No such file"),
         ({"file": "tasks.jsonl", "seeds": 1}, "seeds"),
         ({"file": "tasks.jsonl", "holdout": 1.5}, "holdout"),
         ({"file": "tasks.jsonl", "fields": {"question": "x"}}, "no field 'question'"),

@@ -240,7 +240,7 @@ def test_what_cannot_be_made_is_said():
 def test_bad_options(options, said):
     with pytest.raises(BadInputError, match=said) as caught:
         build_suite("textworld", options)
-    assert caught.value.where == "suite.options"
+    assert caught.value.where.startswith("suite.options")
 
 
 def test_the_extra_may_be_missing(monkeypatch):

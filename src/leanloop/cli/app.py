@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated
 
@@ -58,19 +59,38 @@ def leanloop(
 
 
 def main() -> None:
-    """Run a command; bad input is one line on standard error and exit code 2."""
+    """Load and run a command of the command line."""
+    run(load(sys.argv[1:]))
+
+
+def load(arguments: Sequence[str]) -> str:
+    """Load the command that is asked for; all of them where it is none.
+
+    Returns:
+        What is asked for; empty for nothing.
+    """
     # The commands that were not asked for are not loaded: a start costs what it has to.
-    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    asked = arguments[0] if arguments else ""
     for name in (asked,) if asked in COMMANDS else COMMANDS:
         command = import_module(f"leanloop.cli.{name}")
         app.command(name, help=command.__doc__)(getattr(command, name))
+    return asked
+
+
+def run(asked: str) -> None:
+    """Run a command; bad input is one line on standard error and exit code 2.
+
+    Args:
+        asked: The command that was loaded.
+    """
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except BadInputError as error:
         said = str(error)
     except typer.TyperException as error:
         helped = f"leanloop {asked} --help" if asked in COMMANDS else "leanloop --help"
-        said = f"{' '.join(error.format_message().split()).rstrip('.')}; see {helped}"
+        words = " ".join(error.format_message().split()).replace("Value error, ", "")
+        said = f"{words.rstrip('.')}; see {helped}"
     except typer.Abort:
         sys.exit(1)
     sys.stderr.write(f"leanloop: {said}\n")

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
+from leanloop.cli.options import (
+    JsonOption,
+    StoreOption,
+    TableSplitOption,
+    answers_console,
+    emit,
+)
 from leanloop.cli.run_tables import (
     CostOption,
     MarginOption,
@@ -17,7 +23,6 @@ from leanloop.cli.run_tables import (
     SelectOption,
     Source,
     StudyOption,
-    TableSplitOption,
     WhereOption,
 )
 from leanloop.core.task import Split
@@ -38,7 +43,7 @@ def compare(
     b: BOption,
     select: SelectOption = "*",
     where: WhereOption = None,
-    margin: MarginOption = 0.02,
+    margin: MarginOption = None,
     cost: CostOption = None,
     seed: SeedOption = 0,
     study: StudyOption = None,
@@ -48,9 +53,10 @@ def compare(
     json: JsonOption = False,
 ) -> None:
     """Compare two configurations of a run table, paired by task."""
-    table = Source(runs, Selection(select, where), study, split, store).table()
-    with closing(table):
-        found = compare_configurations(table, a, b, Terms(margin, cost, seed))
+    source = Source(runs, Selection(select, where), study, split, store)
+    allowed, said_by = source.margin(margin)
+    with closing(source.table()) as table:
+        found = compare_configurations(table, a, b, Terms(allowed, cost, seed, said_by))
     if report is not None:
         from leanloop.report.comparison_page import write_comparison  # noqa: PLC0415 - slow to load
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from leanloop.cli.gateway import own_keys
 from leanloop.cli.options import JsonOption, StoreOption, emit, errors_console, store_place
+from leanloop.cli.study_names import study_name
 from leanloop.core.errors import BadInputError
 from leanloop.gateway.access import Access
 from leanloop.gateway.serving import listening
@@ -48,8 +49,8 @@ def dashboard(
     place = store_place(store)
     if isinstance(place, Path) and not place.exists():
         raise BadInputError(str(place), "no such store; --store names another")
+    kind, name = ("gateway", gateway) if study is None else ("study", study_name(study))
     opened = SqlStore(place)
-    kind, name = ("gateway", gateway) if gateway is not None else ("study", study)
     try:
         pages = Pages(opened, access, _secrets(opened), load_suites=suite)
         if json:

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
+from leanloop.cli.options import (
+    JsonOption,
+    StoreOption,
+    TableSplitOption,
+    answers_console,
+    emit,
+)
 from leanloop.cli.run_tables import (
     CostOption,
     MarginOption,
@@ -17,7 +23,6 @@ from leanloop.cli.run_tables import (
     SelectOption,
     Source,
     StudyOption,
-    TableSplitOption,
     WhereOption,
 )
 from leanloop.core.errors import BadInputError
@@ -42,7 +47,7 @@ def explain(
     chosen: ChosenOption = None,
     select: SelectOption = "*",
     where: WhereOption = None,
-    margin: MarginOption = 0.02,
+    margin: MarginOption = None,
     cost: CostOption = None,
     seed: SeedOption = 0,
     study: StudyOption = None,
@@ -59,9 +64,9 @@ def explain(
         raise BadInputError("--baseline", "is to be named: the configuration to start from")
     if end is None:
         raise BadInputError("--chosen", "is to be named: nothing is recommended there")
-    table = source.table()
-    with closing(table):
-        found = attribute(table, start, end, Terms(margin, cost, seed))
+    allowed, said_by = source.margin(margin)
+    with closing(source.table()) as table:
+        found = attribute(table, start, end, Terms(allowed, cost, seed, said_by))
     if report is not None:
         from leanloop.report.attribution_page import write_attribution  # noqa: PLC0415 - slow to load
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Annotated
 
+import msgspec
 import typer
 
-from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
+from leanloop.cli.options import (
+    JsonOption,
+    StoreOption,
+    TableSplitOption,
+    answers_console,
+    emit,
+)
 from leanloop.cli.run_tables import (
     PageOption,
     RunsArgument,
@@ -15,7 +22,6 @@ from leanloop.cli.run_tables import (
     SelectOption,
     Source,
     StudyOption,
-    TableSplitOption,
     WhereOption,
 )
 from leanloop.core.errors import BadInputError
@@ -24,6 +30,13 @@ from leanloop.judging.frontier import Question, frontier_of
 from leanloop.judging.reading import Selection
 from leanloop.judging.run_table import AXES
 from leanloop.report.judged_terminal import show_frontier
+
+NOT_THE_STUDYS = (
+    "a study's own p ('leanloop optimize', its report and dashboard) asks something else: a model "
+    "of all runs of the search, those on tasks that only some have too, on the study's objectives, "
+    "where a difference within the margins is none"
+)
+"""Both are probabilities of being on the frontier, and they differ."""
 
 ObjectivesOption = Annotated[
     str,
@@ -72,11 +85,14 @@ def frontier(
 ) -> None:
     """Say which configurations of a run table are on the frontier, and how sure that is."""
     selection = Selection(select, where, _within(within))
-    table = Source(runs, selection, study, split, store).table()
+    source = Source(runs, selection, study, split, store)
+    table = source.table()
     names = tuple(o.strip() for o in objectives.split(",") if o.strip())
     asked = Question(names, seed, min_tasks, at_cost, at_success, reference)
     with closing(table):
         answer = frontier_of(table, asked)
+    if source.is_study:
+        answer = msgspec.structs.replace(answer, notes=(*answer.notes, NOT_THE_STUDYS))
     if report is not None:
         from leanloop.report.frontier_page import write_frontier  # noqa: PLC0415 - slow to load
 

@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit
+from leanloop.cli.options import (
+    JsonOption,
+    StoreOption,
+    TableSplitOption,
+    answers_console,
+    emit,
+)
 from leanloop.cli.run_tables import (
     CostOption,
     MarginOption,
@@ -17,7 +23,6 @@ from leanloop.cli.run_tables import (
     SelectOption,
     Source,
     StudyOption,
-    TableSplitOption,
     WhereOption,
 )
 from leanloop.core.errors import BadInputError
@@ -53,7 +58,7 @@ def gate(
     baseline_configuration: BaselineConfigurationOption = None,
     select: SelectOption = "*",
     where: WhereOption = None,
-    margin: MarginOption = 0.02,
+    margin: MarginOption = None,
     cost: CostOption = None,
     costs: CostsOption = "",
     seed: SeedOption = 0,
@@ -66,14 +71,17 @@ def gate(
 ) -> None:
     """Exit with 1 unless success is shown non-inferior and no cost is shown higher."""
     selection = Selection(select, where)
+    standard = Source(baseline, selection, study, split, store)
+    # What is judged cannot say how much it may lose.
+    allowed, said_by = standard.margin(margin)
     with (
-        closing(Source(baseline, selection, study, split, store).table()) as before,
+        closing(standard.table()) as before,
         closing(Source(runs, selection, study, split, store).table()) as after,
     ):
         found = gate_tables(
             (before, baseline_configuration),
             (after, configuration),
-            Terms(margin, cost, seed),
+            Terms(allowed, cost, seed, said_by),
             [c.strip() for c in costs.split(",") if c.strip()],
         )
     if junit_file is not None:

@@ -10,6 +10,7 @@ import typer
 
 from leanloop.cli.options import JsonOption, StoreOption, store_place
 from leanloop.cli.studies import run_study
+from leanloop.cli.study_names import study_file
 from leanloop.search.spec import read_study
 from leanloop.search.study import Study
 
@@ -32,7 +33,7 @@ def optimize(
     json: JsonOption = False,
 ) -> None:
     """Run a study to its result."""
-    spec = read_study(study)
+    spec = read_study(study_file(study))
     budget = spec.budget
     if max_usd is not None:
         budget = msgspec.structs.replace(budget, max_usd=max_usd)

@@ -11,6 +11,9 @@ import msgspec
 import typer
 from rich.console import Console
 
+from leanloop.core.errors import BadInputError
+from leanloop.core.task import Split
+
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 StoreOption = Annotated[
     str | None,
@@ -18,6 +21,36 @@ StoreOption = Annotated[
         "--store",
         help="The store: a file, or the address of a PostgreSQL database; "
         ".leanloop/store.sqlite when left out.",
+    ),
+]
+
+
+def read_split(text: str) -> Split:
+    """A split by its name.
+
+    Raises:
+        BadInputError: There is none of that name.
+    """
+    try:
+        return Split(text)
+    except ValueError:
+        raise BadInputError(
+            "--split",
+            f"there is no split {text!r}; there are search (tasks that configurations are chosen "
+            "by) and holdout (tasks kept back, on which the chosen ones are measured)",
+        ) from None
+
+
+SplitOption = Annotated[
+    Split,
+    typer.Option(
+        "--split", parser=read_split, metavar="SPLIT", help="Which tasks: search or holdout."
+    ),
+]
+TableSplitOption = Annotated[
+    Split | None,
+    typer.Option(
+        "--split", parser=read_split, metavar="SPLIT", help="Of a study: search or holdout."
     ),
 ]
 

@@ -12,6 +12,7 @@ import typer
 from leanloop.cli.optimize import StudyArgument
 from leanloop.cli.options import (
     JsonOption,
+    SplitOption,
     StoreOption,
     answers_console,
     emit,
@@ -19,6 +20,7 @@ from leanloop.cli.options import (
     store_place,
 )
 from leanloop.cli.studies import tell_fetch
+from leanloop.cli.study_names import study_file
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError, StoppedError
 from leanloop.core.task import Split
@@ -33,7 +35,6 @@ from leanloop.store.sql import SqlStore
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="TOML of lever settings; the baseline if left out.")
 ]
-SplitOption = Annotated[Split, typer.Option("--split", help="Which tasks.")]
 MemoryOption = Annotated[
     str | None,
     typer.Option("--memory", help="Carry over what this memory of the store holds, and add to it."),
@@ -49,7 +50,7 @@ def run(
     json: JsonOption = False,
 ) -> None:
     """Run one configuration; runs that the store has are not made again."""
-    spec = read_study(study)
+    spec = read_study(study_file(study))
     opened = Study(spec)
     configuration = read_configuration(opened, config)
     member, remarks = _run(opened, configuration, (split, memory), store_place(store))
@@ -100,8 +101,9 @@ def _run(
             member = asyncio.run(go(observer))
         made = [r for r in store.runs(study.spec.name) if r.key.configuration_id == member.id]
         return member, say_runs([r for r in made if r.split is split])
-    except StoppedError as ended:
-        console.print(f"leanloop: {ended}; finished runs are kept, run it again to go on")
+    except (KeyboardInterrupt, StoppedError) as ended:
+        by = f" ({ended})" if str(ended) else ""
+        console.print(f"leanloop: stopped; finished runs are kept, run it again to go on{by}")
         raise typer.Exit(130) from None
     finally:
         store.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.progress_bar import ProgressBar
@@ -17,6 +16,7 @@ from leanloop.report.html import write_report
 from leanloop.report.terminal import TerminalObserver, show_result
 from leanloop.search.executors import build_executor
 from leanloop.search.result import Result
+from leanloop.search.stored_runs import result_of_study
 from leanloop.search.study import Study
 from leanloop.store.sql import SqlStore
 
@@ -80,14 +80,9 @@ def saved_result(name: str, place: Path | str) -> Result:
         raise BadInputError(str(place), "no such store; --store names another")
     store = SqlStore(place)
     try:
-        raw, known = store.result(name), ", ".join(store.studies()) or "none"
+        return result_of_study(store, name)
     finally:
         store.close()
-    if raw is None:
-        raise BadInputError(
-            f"study {name!r} in {store.place}", f"has no result yet; studies there: {known}"
-        )
-    return msgspec.json.decode(raw, type=Result)
 
 
 def _bad_input(group: BaseExceptionGroup[BaseException]) -> BaseException:

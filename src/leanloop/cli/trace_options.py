@@ -18,7 +18,9 @@ FormatOption = Annotated[
 ]
 PricesOption = Annotated[
     Path | None,
-    typer.Option("--prices", help="TOML file with prices by model; else list prices."),
+    typer.Option(
+        "--prices", help="TOML file with prices by model, or a study's file; else list prices."
+    ),
 ]
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from leanloop.core.errors import BadInputError
 from leanloop.core.run import ModelCall
 from leanloop.models.builtin import ModelSpec
-from leanloop.pricing.machine import DEFAULT_USD_PER_HOUR, MachineHour
-from leanloop.pricing.per_token import PerToken
+from leanloop.models.own_price import own_price
+from leanloop.pricing.machine import DEFAULT_USD_PER_HOUR
 from leanloop.pricing.protocol import PriceRule
 from leanloop.traces.prices import TracePrices
-
-LOCAL = frozenset({"embedded", "scripted"})
 
 
 class Prices:
@@ -31,7 +28,7 @@ class Prices:
         self._listed = TracePrices()
         self._stated: dict[str, PriceRule] = {}
         for alias, spec in models.items():
-            rule = _rule(alias, spec, usd_per_hour)
+            rule = own_price(alias, spec, usd_per_hour)
             if rule is not None:
                 names = (spec.name, f"{spec.provider}:{spec.name}", alias)
                 self._stated |= dict.fromkeys(names, rule)
@@ -49,15 +46,3 @@ class Prices:
             if found is not None:
                 return found.usd(call.tokens, call.started_at)
         return None
-
-
-def _rule(alias: str, spec: ModelSpec, usd_per_hour: Decimal) -> PriceRule | None:
-    if spec.price is None:
-        return MachineHour(usd_per_hour) if spec.provider in LOCAL else None
-    price = spec.price
-    try:
-        return PerToken(
-            price["input"], price["output"], price.get("cache_read"), price.get("cache_write")
-        )
-    except KeyError as error:
-        raise BadInputError(f"models.{alias}.price.{error.args[0]}", "is missing") from None

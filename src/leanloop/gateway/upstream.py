@@ -14,6 +14,8 @@ from yarl import URL
 from leanloop.core.errors import BadInputError
 from leanloop.gateway.protocol import Wire
 from leanloop.models.builtin import ModelSpec
+from leanloop.models.endpoint import shown_address
+from leanloop.models.wire_errors import shown
 
 OPENAI = "https://api.openai.com/v1"
 ANTHROPIC = "https://api.anthropic.com"
@@ -46,11 +48,20 @@ class Target:
         base: The address that its path is put behind.
         model: The model's name there; None to leave what the body has.
         key: The key to use there; None for the client's own. It is in no representation.
+        alias: The name of the table ``[models.NAME]`` that says so, for errors; empty
+            for none.
     """
 
     base: str
     model: str | None = None
     key: str | None = field(default=None, repr=False)
+    alias: str = ""
+
+    @property
+    def called(self) -> str:
+        """The place as errors name it, without secrets."""
+        place = shown(shown_address(self.base), self.key or "")
+        return f"[models.{self.alias}] at {place}" if self.alias else place
 
 
 @dataclass(frozen=True)
@@ -87,11 +98,12 @@ class Upstreams:
         spec = self.models.get(model, self.other)
         if spec is None:
             return Target(base, None, self.key)
+        alias = model if model in self.models else ""
         if spec.base_url is None and self.base is None and wire is not None:
             _check_speaks(spec, model, of_messages=of_messages)
         if spec.base_url is None and spec.api_key_env is None:
-            return Target(base, spec.name, self.key)
-        return Target(spec.base_url or usual, spec.name, _key_of(spec) or self.key)
+            return Target(base, spec.name, self.key, alias)
+        return Target(spec.base_url or usual, spec.name, _key_of(spec) or self.key, alias)
 
 
 def _check_speaks(spec: ModelSpec, model: str, *, of_messages: bool) -> None:
@@ -218,8 +230,8 @@ class Upstream:
                 allow_redirects=False,
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            place = URL(target.base).host
-            raise UnreachableError(f"{place}: no answer ({type(error).__name__})") from None
+            said = f"{target.called}: no answer ({type(error).__name__})"
+            raise UnreachableError(said) from None
 
 
 def unpacked(data: bytes, encoding: str) -> bytes:

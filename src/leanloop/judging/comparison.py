@@ -36,11 +36,13 @@ class Terms:
         cost: The axis that decides between cheaper and dearer; the table's first
             when None.
         seed: Of the resampling.
+        margin_from: Who says the margin, in a few words; empty for nobody in particular.
     """
 
     margin: float = 0.02
     cost: str | None = None
     seed: int = 0
+    margin_from: str = ""
 
 
 class SuccessPair(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +108,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         dropped_tasks: Tasks that only one has.
         clusters: Clusters that depend on each other inside; None without.
         margin: Success that may be lost before it counts as worse.
+        margin_from: Who says so, in a few words; empty for nobody in particular.
         success: Of both, paired.
         usd: Dollars, paired; None where the table has none. Likewise the others.
         cost: The axis that decides.
@@ -121,6 +124,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     dropped_tasks: int
     clusters: int | None
     margin: float
+    margin_from: str = ""
     success: SuccessPair
     usd: CostPair | None
     latency_s: CostPair | None
@@ -131,6 +135,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def said_margin(self) -> str:
+        """The margin in words, with who says it."""
+        points = f"{100 * self.margin:g} points"
+        return f"{points}, {self.margin_from}" if self.margin_from else points
 
     def costs(self) -> dict[str, CostPair]:
         """Axis to its figures, those that the table has."""
@@ -170,6 +180,7 @@ def compare(table: RunTable, a: str, b: str, terms: Terms | None = None) -> Comp
         dropped_tasks=common.dropped,
         clusters=common.sample.units.count if common.sample.units.clustered else None,
         margin=asked.margin,
+        margin_from=asked.margin_from,
         success=success,
         **pairs,
         cost=axis,

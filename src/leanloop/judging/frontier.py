@@ -64,7 +64,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         own_tasks: Tasks that it was run on in all.
         success: Mean and interval.
         usd: Dollars a task; likewise the other axes.
-        p_frontier: Probability that it is on the frontier.
+        p_frontier: Share of the resamples in which it is on the frontier: what
+            ``FrontierAnswer.question`` says in words.
         cost_of_pass: Cost of a solved task on the first cost objective.
         growth_exponent: Slope of log tokens on log steps.
         success_within: Success where a run over the bound counts as failed.
@@ -127,6 +128,7 @@ class FrontierAnswer(msgspec.Struct, frozen=True, kw_only=True):
         objectives: Objective to direction.
         seed: Of the resampling.
         resamples: Draws behind each probability.
+        question: What those probabilities are of, in words.
         configurations: Surest first.
         hypervolume: Of success against the first cost objective.
         bounded: Answers to ``at_cost`` and ``at_success``.
@@ -141,6 +143,7 @@ class FrontierAnswer(msgspec.Struct, frozen=True, kw_only=True):
     objectives: dict[str, str]
     seed: int
     resamples: int
+    question: str
     configurations: tuple[Standing, ...]
     hypervolume: Hypervolume | None
     bounded: tuple[Bounded, ...]
@@ -186,6 +189,7 @@ def frontier_of(table: RunTable, question: Question | None = None) -> FrontierAn
         objectives={o: DIRECTIONS[o] for o in objectives},
         seed=asked.seed,
         resamples=common.sample.resamples,
+        question=_question(common, objectives, asked.seed),
         configurations=tuple(ordered),
         hypervolume=area,
         bounded=bounded,
@@ -195,6 +199,15 @@ def frontier_of(table: RunTable, question: Question | None = None) -> FrontierAn
             *unknown_costs(common, objectives),
         ),
         notes=table.notes,
+    )
+
+
+def _question(common: Common, objectives: Sequence[str], seed: int) -> str:
+    apart = "the clusters of these tasks" if common.sample.units.clustered else "these tasks"
+    return (
+        f'"on the frontier" is the share of {common.sample.resamples:,} resamples of {apart} '
+        f"(seed {seed}) in which nothing else is at least as good on {' and '.join(objectives)} "
+        "and better on one, by however little"
     )
 
 

@@ -123,7 +123,8 @@ class AnthropicMessages:
         except anthropic.APIStatusError as error:
             raise refusal(self.ref, error.status_code, error.body, key) from None
         except anthropic.APIConnectionError as error:
-            raise silence(self.ref, error, self._endpoint.max_retries + 1) from None
+            called = self._endpoint.called(self.ref, OFFICIAL_URL)
+            raise silence(called, error, self._endpoint.max_retries + 1) from None
         try:
             return json.loads(text)
         except ValueError:

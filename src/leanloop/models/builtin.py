@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -13,7 +14,7 @@ from leanloop.core.errors import BadInputError
 from leanloop.core.imports import load_object
 from leanloop.models.calls_in_text import CallsInText
 from leanloop.models.embedded import EmbeddedModel, EmbeddedOptions
-from leanloop.models.endpoint import Endpoint
+from leanloop.models.endpoint import KEY, Endpoint
 from leanloop.models.protocol import Model
 from leanloop.models.scripted import ScriptedModel
 from leanloop.models.weights import KNOWN, Progress, obtain
@@ -94,6 +95,8 @@ def build_model(alias: str, spec: ModelSpec, progress: Progress | None = None) -
 def _embedded(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:
     if spec.path is not None:
         path = Path(spec.path).expanduser()
+        if not path.is_file():
+            raise BadInputError(f"models.{alias}.path", f"{path}: no such file of weights")
     elif spec.name in KNOWN:
         path = obtain(spec.name, progress)
     else:
@@ -109,11 +112,20 @@ def _endpoint(alias: str, spec: ModelSpec, default_variable: str) -> Endpoint:
     # An address of one's own may need no key; one that is named should be there.
     may_miss = spec.base_url is not None and spec.api_key_env is None
     key = os.environ.get(variable, "none" if may_miss else "")
+    where = f"models.{alias}.api_key_env"
     if not key:
-        raise BadInputError(
-            f"models.{alias}.api_key_env", f"the environment variable {variable} is not set"
-        )
-    return Endpoint(key, spec.base_url, spec.requests_at_once, spec.timeout_s)
+        raise BadInputError(where, f"the environment variable {variable} is not set")
+    if KEY.fullmatch(key) is None:
+        raise BadInputError(where, f"the environment variable {variable} holds a space or no key")
+    _check_address(alias, spec.base_url)
+    return Endpoint(key, spec.base_url, spec.requests_at_once, spec.timeout_s, alias=alias)
+
+
+def _check_address(alias: str, url: str | None) -> None:
+    parts = urlsplit(url or "https://usual")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        problem = "takes an address with its http:// or https://, such as http://127.0.0.1:8000/v1"
+        raise BadInputError(f"models.{alias}.base_url", problem)
 
 
 def _openai(alias: str, spec: ModelSpec, progress: Progress | None) -> Model:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
 
 from leanloop.core.errors import BadInputError
+from leanloop.models.wire_errors import shown
 
 KEY = re.compile(r"[!-~]+")
 
@@ -24,6 +26,7 @@ class Endpoint:
         timeout_s: Seconds of silence after which a try is given up.
         max_retries: Tries after the first one. The SDKs wait half a second, then
             twice as long each time up to eight, or as long as the endpoint asks.
+        alias: The study's name for the model, for errors; empty without a study.
 
     Raises:
         BadInputError: The key is empty or cannot be a key.
@@ -34,6 +37,7 @@ class Endpoint:
     concurrency: int = 8
     timeout_s: float = 120.0
     max_retries: int = 5
+    alias: str = ""
 
     def __post_init__(self) -> None:
         if not KEY.fullmatch(self.api_key):
@@ -46,3 +50,20 @@ class Endpoint:
     def connect_s(self) -> float:
         """Seconds after which a connection is given up."""
         return min(10.0, self.timeout_s)
+
+    def called(self, ref: str, usual_url: str) -> str:
+        """A model as errors name it: whose it is, what it is, and where it answers.
+
+        Args:
+            ref: ``provider:model``.
+            usual_url: Where it answers when there is no ``base_url``.
+        """
+        place = shown(shown_address(self.base_url or usual_url), self.api_key)
+        return f"{f'[models.{self.alias}] ' if self.alias else ''}{ref} at {place}"
+
+
+def shown_address(url: str) -> str:
+    """An address as it may be shown: no user, no password, no query."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))

@@ -48,16 +48,19 @@ def refusal(ref: str, status: int, body: Json, key: str) -> LeanloopError:
     return OutageError(text) if passing else ModelError(text)
 
 
-def silence(ref: str, error: Exception, tries: int) -> OutageError:
+def silence(called: str, error: Exception, tries: int) -> OutageError:
     """What an endpoint that cannot be reached means: an outage.
 
     Args:
-        ref: ``provider:model``.
+        called: The model and where it answers, without secrets.
         error: What the SDK raised; only its kind is shown.
         tries: How often it was tried.
     """
     kind = type(error).__name__
-    return OutageError(f"{ref}: no answer, tried {tries} times ({kind}); resume the study later")
+    return OutageError(
+        f"{called}: no answer, tried {tries} times ({kind}); see that the address is right and "
+        "that something answers there, or resume the study later"
+    )
 
 
 def gibberish(ref: str, body: Json, key: str) -> LeanloopError:

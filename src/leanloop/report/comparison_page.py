@@ -30,7 +30,7 @@ def comparison_page(c: Comparison) -> Page:
         f"{c.sentence[0].upper()}{c.sentence[1:]}.",
         f"{c.b} against {c.a} on {c.n_tasks:,} common tasks, paired ({c.dropped_tasks:,} that only "
         f"one has were dropped): success {in_points(difference)} points. That it is not worse by "
-        f"the margin of {100 * c.margin:g} points is {shown}.",
+        f"the margin ({c.said_margin}) is {shown}.",
     ]
     points = scaled(difference, 100)
     margin = [0.0, -100 * c.margin]

@@ -66,8 +66,8 @@ def frontier_page(a: FrontierAnswer) -> Page:
     ]
     goals = ", ".join(f"{name} {way}" for name, way in a.objectives.items())
     notes = [
-        f"Objectives: {goals}. The probability of being on the frontier is the share of "
-        f"{a.resamples:,} resamples of the tasks in which nothing beats it, seed {a.seed}",
+        f"Runs: {a.source}. Objectives: {goals}",
+        a.question,
         *METHOD,
         *a.notes,
     ]

@@ -46,9 +46,9 @@ def _scope(a: FrontierAnswer) -> str:
     within = "" if a.clusters is None else f" in {a.clusters} clusters, resampled whole"
     goals = ", ".join(f"{name} {way}" for name, way in a.objectives.items())
     return (
-        f"{len(a.configurations)} configurations on the {a.n_tasks:,} tasks that all of them have"
-        f"{within} ({a.dropped_tasks:,} tasks dropped for not being common). Objectives: {goals}. "
-        f"Probabilities by {a.resamples:,} resamples, seed {a.seed}."
+        f"{a.source}: {len(a.configurations)} configurations on the {a.n_tasks:,} tasks that all "
+        f"of them have{within} ({a.dropped_tasks:,} tasks dropped for not being common). "
+        f"Objectives: {goals}. {a.question}."
     )
 
 
@@ -116,7 +116,7 @@ def show_comparison(console: Console, found: Comparison) -> None:
         f"  against {found.a}",
         f"  on {found.n_tasks:,} common tasks{apart} ({found.dropped_tasks:,} that only one has "
         "were dropped); paired, 95% intervals.",
-        f"Verdict: {found.sentence} (margin {100 * found.margin:g} points).",
+        f"Verdict: {found.sentence} (margin {found.said_margin}).",
     ]
     if s.difference is not None:
         low, high = s.low or 0.0, s.high or 0.0
@@ -154,6 +154,7 @@ def _cost_line(noun: str, pair: CostPair) -> str:
 def show_gate(console: Console, found: Gate) -> None:
     """Print what the gate found."""
     lines = [f"Gate {'passed' if found.passed else 'failed'}: {found.comparison.sentence}."]
+    lines.append(f"Margin of success: {found.comparison.said_margin}.")
     lines += [f"  {'pass' if c.passed else 'FAIL'} {c.name}: {c.message}" for c in found.checks]
     told(console, lines, found.comparison.warnings, found.comparison.notes)
 
@@ -163,7 +164,7 @@ def show_attribution(console: Console, found: Attribution) -> None:
     head = (
         f"From {found.baseline} to {found.chosen}, on {found.n_tasks:,} tasks that all "
         f"{len(found.cells)} configurations used have ({found.dropped_tasks:,} dropped): "
-        f"{found.whole.sentence}."
+        f"{found.whole.sentence} (margin {found.whole.said_margin})."
     )
     told(console, [head], found.warnings, found.notes)
     axes = [a for a in TITLES if found.levers and _has(found.levers, a)]

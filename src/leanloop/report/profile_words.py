@@ -85,16 +85,36 @@ def said_usd(p: Profile) -> str:
     if p.usd is None:
         known = d.recorded_calls or d.priced_calls
         if not known:
-            return "dollars unknown: no price for its models; name one with --model or --prices"
+            return f"dollars unknown: {said_unpriced(p.unpriced)}"
         sure = dollars(d.recorded_known if d.recorded_calls else d.list_known)
-        return f"dollars unknown in all; {sure} for the {known:,} of {d.calls:,} calls with a price"
+        why = f" ({said_unpriced(p.unpriced)})" if p.unpriced else ""
+        some = f"{sure} for the {known:,} of {d.calls:,} calls with a price"
+        return f"dollars unknown in all; {some}{why}"
     estimated = ", of estimated tokens" if "tokens" in p.estimated else ""
     return f"{dollars(p.usd)} ({p.usd_evidence}{estimated})"
 
 
+def said_unpriced(models: Sequence[str]) -> str:
+    """Which models have no price, and how to state one."""
+    named = [m for m in models if m]
+    if not named:
+        who = "the runs do not say who answered; name a model with --model"
+        return who if models else "the calls do not say enough of their tokens"
+    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+    return (
+        f"nobody knows a price of {', '.join(named[:3])}{more}; --prices FILE.toml states it in "
+        f'dollars a million tokens: [models."{named[0]}"] with input = 0.5 and output = 2, or it '
+        "is a study's file, whose models have prices"
+    )
+
+
 def dollar_rows(d: Dollars) -> Iterator[tuple[str, str, str]]:
     """Each way of counting dollars, the sum, and what it is."""
-    yield "recorded", _sum(d.recorded, d.recorded_known, d.recorded_calls, d.calls), "as traced"
+    yield (
+        "recorded",
+        _sum(d.recorded, d.recorded_known, d.recorded_calls, d.calls),
+        "as traced; of a store's runs, as their study prices them",
+    )
     listed = _sum(d.list, d.list_known, d.priced_calls, d.calls)
     yield "list price", listed, "cached input only where reported: else an upper bound"
     modelled = "unknown" if d.modelled is None else dollars(d.modelled)

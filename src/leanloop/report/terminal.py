@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from rich.console import Console
 from rich.live import Live
@@ -24,23 +25,37 @@ SCALE = {"usd": 1000.0}
 STREAM_AXES = {"usd": "dollars", "latency_s": "seconds", "tokens": "tokens"}
 
 
+EVERY_S = 15.0
+"""Seconds between two lines at least, where there is no terminal."""
+LONG_S = 5.0
+"""Seconds after which the reader is told how long ago the last run ended."""
+
+
 class TerminalObserver:
-    """Shows a line that is rewritten as runs end, on a terminal; a line now and then elsewhere.
+    """Shows a line that is rewritten every second, on a terminal; a line now and then elsewhere.
 
     Args:
         console: Where to show it; standard error, so that standard output stays clean.
+        clock: Seconds.
     """
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock = console, clock
         self._live: Live | None = None
-        self._last = 0.0
+        self._printed_at = -EVERY_S
+        self._begun_at = clock()
+        self._seen: tuple[float, Progress, str] | None = None
 
     def __enter__(self) -> TerminalObserver:
         """Start the live line."""
         if self._console.is_terminal:
             # Drawing often would take the cores from a model that runs on them.
-            self._live = Live(console=self._console, refresh_per_second=2, transient=True)
+            self._live = Live(
+                console=self._console,
+                refresh_per_second=1,
+                transient=True,
+                get_renderable=self.line,
+            )
             self._live.start()
         return self
 
@@ -52,14 +67,24 @@ class TerminalObserver:
 
     def run_done(self, configuration: Configuration, run: Run, progress: Progress) -> None:
         """Show where the study is."""
-        line = _progress_line(progress)
-        if self._live is not None:
-            mark = "solved" if run.success == 1 else str(run.status)
-            last = f"\n  {run.key.task_id}: {mark} in {run.wall_s:.1f} s, with {configuration}"
-            self._live.update(Text(line).append(last, style="dim"))
-        elif progress.runs == 1 or time.monotonic() - self._last > 15:
-            self._last = time.monotonic()
-            self._console.print(line, highlight=False, soft_wrap=True)
+        now = self._clock()
+        mark = "solved" if run.success == 1 else str(run.status)
+        last = f"{run.key.task_id}: {mark} in {run.wall_s:.1f} s, with {configuration}"
+        self._seen = now, progress, last
+        if self._live is None and (progress.runs == 1 or now - self._printed_at > EVERY_S):
+            self._printed_at = now
+            self._console.print(_progress_line(progress), highlight=False, soft_wrap=True)
+
+    def line(self) -> Text:
+        """Where the study is now: seconds go on while no run ends."""
+        now = self._clock()
+        if self._seen is None:
+            return Text(f"no run has ended yet, {now - self._begun_at:.0f} s")
+        at, progress, last = self._seen
+        since = now - at
+        ago = "" if since < LONG_S else f"; that was {since:.0f} s ago"
+        shown = replace(progress, elapsed_s=progress.elapsed_s + since)
+        return Text(_progress_line(shown)).append(f"\n  {last}{ago}", style="dim")
 
     def note(self, text: str) -> None:
         """Show a remark."""
@@ -171,7 +196,11 @@ def _rows(result: Result) -> list[tuple[str, Member]]:
 
 def _verdicts(result: Result) -> str:
     """What is on the frontier, and how each compares with the baseline on the holdout."""
-    lines = ["Against the baseline on the holdout, and probability of being on the frontier:"]
+    lines = [
+        "Against the baseline on the holdout. p is of the search's runs alone: the modelled "
+        f"probability that nothing is at least as good on {' and '.join(result.objectives)} and "
+        "better on one by more than the margin:"
+    ]
     for label, member in _rows(result)[1:]:
         chance = "" if member.p_frontier is None else f"p {member.p_frontier:.2f}, "
         said = member.verdict.sentence if member.verdict else "not run on the holdout"

@@ -12,6 +12,9 @@ from leanloop.traces.whatif_result import Baseline, Change, WhatIf
 MOST = 40
 
 
+UNKNOWN = "dollars unknown (--prices FILE.toml, or a study's file, states prices)"
+
+
 def show_whatif(console: Console, answer: WhatIf) -> None:
     """Print a what-if."""
     console.print(_said(answer.baseline))
@@ -50,7 +53,7 @@ def show_whatif(console: Console, answer: WhatIf) -> None:
 
 def _said(b: Baseline) -> str:
     solved = "" if b.solved is None else f", {b.solved:,} solved"
-    usd = "dollars unknown" if b.usd is None else f"{dollars(b.usd)} (modelled)"
+    usd = UNKNOWN if b.usd is None else f"{dollars(b.usd)} (modelled)"
     if b.usd_uncached is not None:
         usd += f", {dollars(b.usd_uncached)} with nothing cached"
     if b.recorded_usd is not None:

@@ -42,7 +42,10 @@ def result_html(result: Result) -> str:
     left = len(parts) - SHOWN
     more = [f"{left} more of the frontier are in <code>to_polars()</code>."] if left > 0 else []
     head = ("configuration", "p frontier", "split", "n", *(title for _, title, _, _ in AXES))
-    note = "Mean and 95% interval; n tasks; p frontier is modelled from the search's runs."
+    note = (
+        "Mean and 95% interval; n tasks; p frontier is modelled from the search's runs, up to "
+        "the margins."
+    )
     return _box(
         f"Study {escape(result.study)}",
         [_paragraph(escape(say_recommendation(result))), _table(head, rows)],

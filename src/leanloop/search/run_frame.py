@@ -18,6 +18,7 @@ from leanloop.search.result import Result
 from leanloop.search.result_frame import NAME, lever_columns, parts_of
 from leanloop.search.spec import StudySpec
 from leanloop.search.universe import Universe
+from leanloop.store.find_study import find_study
 from leanloop.store.protocol import Store
 
 
@@ -35,10 +36,7 @@ def runs_of_study(store: Store, study: str) -> Frame:
     Raises:
         BadInputError: There is no such study, or it is the log of a gateway.
     """
-    record = store.study(study)
-    if record is None:
-        known = ", ".join(store.studies()) or "none"
-        raise BadInputError(f"study {study!r}", f"is not in the store; studies there: {known}")
+    record = find_study(store, study)
     if record.fingerprint == FINGERPRINT:
         raise BadInputError(f"study {study!r}", "is a gateway's log: it has calls and no runs")
     spec = msgspec.json.decode(record.spec_json, type=StudySpec)

@@ -15,22 +15,21 @@ import msgspec
 from leanloop.core.configuration import OFF, Configuration, Setting, flatten_settings
 from leanloop.core.domain import ModelName, check_setting
 from leanloop.core.errors import BadInputError
+from leanloop.core.fields import read_fields
 from leanloop.gateway.acting import why_not
 from leanloop.levers.builtin import all_levers, find_lever
 from leanloop.levers.planning import plan_cache
 from leanloop.models.builtin import ModelSpec
+from leanloop.models.own_price import own_price
 from leanloop.pricing.catalogue import ListPrice
 from leanloop.pricing.cost import AXES, PriceBook
-from leanloop.pricing.machine import DEFAULT_USD_PER_HOUR, MachineHour
-from leanloop.pricing.per_token import PerToken
+from leanloop.pricing.machine import DEFAULT_USD_PER_HOUR
 from leanloop.pricing.protocol import PriceRule
 from leanloop.search.builtin import ALLOCATORS, PROPOSERS
 from leanloop.search.constraints import read_constraint
 
 Direction = Literal["max", "min"]
 
-PRICED = ("input", "output", "cache_read", "cache_write")
-"""Classes of tokens that a price names."""
 USUAL_RUNS = 300
 """Runs of a search that names no bound: a slip in a study's file should not cost a fortune."""
 
@@ -170,6 +169,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         usd_per_hour: Price of this machine, for embedded models.
         folder: Where its file is, set by what reads it: names of the suite's files start
             from there.
+        file: Its file as the user named it, set by what reads it, for errors.
     """
 
     name: str
@@ -191,6 +191,7 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     margin: float = 0.02
     usd_per_hour: Decimal = DEFAULT_USD_PER_HOUR
     folder: str = ""
+    file: str = ""
 
     @property
     def max_runs(self) -> int | None:
@@ -269,11 +270,8 @@ class StudySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return OFF if name == "model.choice" and setting == self.default_model else setting
 
     def _rule(self, alias: str, spec: ModelSpec) -> PriceRule:
-        if spec.price is not None:
-            return _per_token(spec.price, f"models.{alias}.price")
-        if spec.provider in ("embedded", "scripted"):
-            return MachineHour(self.usd_per_hour)
-        return ListPrice(spec.provider, spec.name)
+        own = own_price(alias, spec, self.usd_per_hour)
+        return own or ListPrice(spec.provider, spec.name)
 
 
 def _model_in(name: str, setting: Setting) -> str | None:
@@ -284,18 +282,6 @@ def _model_in(name: str, setting: Setting) -> str | None:
     return parts[2] if name == "memory.summarise" and len(parts) == 3 else None
 
 
-def _per_token(price: dict[str, Decimal], where: str) -> PerToken:
-    for name in price:
-        if name not in PRICED:
-            raise BadInputError(f"{where}.{name}", f"no such class; there are {', '.join(PRICED)}")
-    try:
-        return PerToken(
-            price["input"], price["output"], price.get("cache_read"), price.get("cache_write")
-        )
-    except KeyError as error:
-        raise BadInputError(f"{where}.{error.args[0]}", "is missing") from error
-
-
 def read_study(path: Path) -> StudySpec:
     """Read a study's TOML file.
 
@@ -304,14 +290,12 @@ def read_study(path: Path) -> StudySpec:
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        spec = msgspec.convert(table, StudySpec, strict=False)
     except OSError as error:
         raise BadInputError(str(path), error.strerror or "cannot be read") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInputError(str(path), f"not TOML: {error}") from error
-    except msgspec.ValidationError as error:
-        raise BadInputError(str(path), str(error)) from error
     try:
+        spec = read_fields(table, StudySpec, strict=False, hidden=("folder", "file"))
         check_study(spec)
     except BadInputError as error:
         raise BadInputError(f"{path}: {error.where}", error.problem) from error
@@ -320,7 +304,7 @@ def read_study(path: Path) -> StudySpec:
 
 def _beside(spec: StudySpec, path: Path) -> StudySpec:
     """The study with where its file is; recorded runs are looked for there first."""
-    spec = msgspec.structs.replace(spec, folder=str(path.parent.resolve()))
+    spec = msgspec.structs.replace(spec, folder=str(path.parent.resolve()), file=str(path))
     recorded = spec.suite.recorded
     if recorded is None or not (path.parent / recorded).is_file():
         return spec

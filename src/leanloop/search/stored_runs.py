@@ -14,7 +14,8 @@ from leanloop.judging.run_table import AXES, RunTable
 from leanloop.search.result import Result
 from leanloop.search.result_frame import parts_of
 from leanloop.search.spec import StudySpec
-from leanloop.store.protocol import Store
+from leanloop.store.find_study import find_study
+from leanloop.store.protocol import Store, StudyRecord
 
 
 def table_of_study(
@@ -31,18 +32,15 @@ def table_of_study(
     Raises:
         BadInputError: There is no such study, or it has no run there.
     """
-    record = store.study(study)
-    if record is None:
-        known = ", ".join(store.studies()) or "none"
-        raise BadInputError(f"study {study!r}", f"is not in the store; studies there: {known}")
+    record = find_study(store, study)
     if record.fingerprint == FINGERPRINT:
         return table_of_sessions(store.call_log(study), within)
     spec = msgspec.json.decode(record.spec_json, type=StudySpec)
     prices = spec.price_book()
-    runs = [r for r in store.runs(study) if split is None or r.split is split]
+    every = store.runs(study)
+    runs = [r for r in every if split is None or r.split is split]
     if not runs:
-        where = "" if split is None else f" on the {split} split"
-        raise BadInputError(f"study {study!r}", f"has no run{where} yet")
+        raise _no_run(record, split, len(every))
     costs = [prices.cost(r) for r in runs]
     columns: dict[str, list[object]] = {
         "configuration": [r.key.configuration_id for r in runs],
@@ -55,20 +53,75 @@ def table_of_study(
     if any(r.cluster is not None for r in runs):
         columns["cluster"] = [r.cluster for r in runs]
     columns |= _levers(store, study, runs)
-    return table_of_rows(f"study {study!r}", columns, within)
+    part = "both splits" if split is None else f"{split} split"
+    return table_of_rows(f"study {study!r}, {part}", columns, within)
 
 
 def ends_of_study(store: Store, study: str) -> tuple[str, str | None]:
     """Ids of a study's baseline and of what it recommends; the latter None without one.
 
     Raises:
-        BadInputError: The study has no result yet.
+        BadInputError: There is no such study, or it has no result yet.
     """
-    raw = store.result(study)
-    if raw is None:
-        raise BadInputError(f"study {study!r}", "has no result yet: name --baseline and --chosen")
-    result = msgspec.json.decode(raw, type=Result)
+    result = result_of_study(store, study, "name --baseline and --chosen, or ")
     return result.baseline.id, result.recommended
+
+
+def margin_of_study(store: Store, study: str) -> float | None:
+    """Success that a study lets be lost: as its last result had it, else its file at first.
+
+    Returns:
+        None for a gateway's log, which has no margin.
+
+    Raises:
+        BadInputError: There is no such study.
+    """
+    record = find_study(store, study)
+    if record.fingerprint == FINGERPRINT:
+        return None
+    raw = store.result(study)
+    if raw is not None:
+        return msgspec.json.decode(raw, type=Result).margin
+    return msgspec.json.decode(record.spec_json, type=StudySpec).margin
+
+
+def result_of_study(store: Store, study: str, instead: str = "") -> Result:
+    """What a study found last.
+
+    Args:
+        store: Where it is.
+        study: Its name.
+        instead: What else the reader may do where there is no result.
+
+    Raises:
+        BadInputError: There is no such study, or it has no result yet.
+    """
+    record = find_study(store, study)
+    raw = store.result(study)
+    if raw is not None:
+        return msgspec.json.decode(raw, type=Result)
+    if record.fingerprint == FINGERPRINT:
+        told = f"is a gateway's log and has no result; 'leanloop dashboard --gateway {study}'"
+        raise BadInputError(f"study {study!r}", told)
+    runs = len(store.runs(study))
+    raise BadInputError(
+        f"study {study!r} in {store.place}",
+        f"has {runs:,} run{'s' * (runs != 1)} and no result yet: {instead}run "
+        f"{_how_to_go_on(record)}",
+    )
+
+
+def _how_to_go_on(record: StudyRecord) -> str:
+    """The command that brings a study to its result."""
+    file = msgspec.json.decode(record.spec_json, type=StudySpec).file
+    return f"'leanloop optimize {file or 'STUDY.toml'}'"
+
+
+def _no_run(record: StudyRecord, split: Split | None, others: int) -> BadInputError:
+    where = "" if split is None else f" on the {split} split"
+    other = f"; the other split has {others:,} (--split)" if others else ""
+    problem = f"has no run{where} yet{other}: {_how_to_go_on(record)} makes them"
+    return BadInputError(f"study {record.name!r}", problem)
 
 
 def _levers(store: Store, study: str, runs: list[Run]) -> dict[str, list[object]]:

@@ -19,6 +19,7 @@ from leanloop.models.builtin import build_model
 from leanloop.models.pacing import pace_models
 from leanloop.models.protocol import Model
 from leanloop.models.weights import Progress as FetchProgress
+from leanloop.search.field_errors import naming_file
 from leanloop.search.frame import Frame
 from leanloop.search.judge_check import JudgeTrial
 from leanloop.search.kept_memory import KeptMemory
@@ -79,14 +80,15 @@ class Study:
     ) -> None:
         check_study(spec)
         self.spec = spec
-        self.prices = spec.price_book()
-        self.recorded = _recorded(spec)
-        self.suite: Tasks = self.recorded or suite or _suite(spec)
+        with naming_file(spec.file):
+            self.prices = spec.price_book()
+            self.recorded = _recorded(spec)
+            self.suite: Tasks = self.recorded or suite or _suite(spec)
+            self._check_streams()
+            self._check_tests()
         self.tasks: Tasks = self.suite
         self.judge: Agreement | None = None
         self.judge_usd: float | None = 0.0
-        self._check_streams()
-        self._check_tests()
         self._models = dict(models) if models is not None else {}
         self._outside: OutsideAgent | None = None
 
@@ -125,7 +127,9 @@ class Study:
             BadInputError: A model cannot be had.
         """
         specs = self.spec.models
-        new = {a: build_model(a, s, progress) for a, s in specs.items() if a not in self._models}
+        missing = {a: s for a, s in specs.items() if a not in self._models}
+        with naming_file(self.spec.file):
+            new = {a: build_model(a, s, progress) for a, s in missing.items()}
         self._models |= pace_models(new, specs)
 
     def runner(self) -> Runner:
@@ -138,10 +142,12 @@ class Study:
             from leanloop.gateway.outside_agent import OutsideAgent  # noqa: PLC0415
             from leanloop.gateway.programs import build_program  # noqa: PLC0415
 
+            with naming_file(self.spec.file):
+                program = build_program(asked.command, asked.python)
             self._outside = OutsideAgent(
                 cast(Suite, self.suite),
                 self.spec.models,
-                build_program(asked.command, asked.python),
+                program,
                 Limits(limits.max_steps, limits.timeout_s, limits.max_output_tokens),
                 self.prices.call_usd,
             )
@@ -223,13 +229,14 @@ class Study:
             record = msgspec.structs.replace(record, name=f"{record.name} with {memory.name}")
         store.open_study(record)
         self._keep_tasks(store, record.name)
-        ledger = self._ledger(store, observer, name=record.name)
-        ledger.kept = memory
         table = RunTable(self.prices)
-        ledger.phase, ledger.alive = str(split), 1
-        async with ledger.open():
-            for run in await ledger.make([(configuration, self.tasks.tasks(split)[:first])]):
-                table.add(run)
+        with naming_file(self.spec.file):
+            ledger = self._ledger(store, observer, name=record.name)
+            ledger.kept = memory
+            ledger.phase, ledger.alive = str(split), 1
+            async with ledger.open():
+                for run in await ledger.make([(configuration, self.tasks.tasks(split)[:first])]):
+                    table.add(run)
         found = figures(table, configuration)
         empty = RunTable(self.prices)
         return Member(
@@ -253,7 +260,10 @@ class Study:
         Raises:
             StoppedError: Somebody asked from elsewhere that it ends.
         """
-        watching = observer or Silent()
+        with naming_file(self.spec.file):
+            return await self._optimize(store, observer or Silent(), runner)
+
+    async def _optimize(self, store: Store, watching: Observer, runner: Runner | None) -> Result:
         store.open_study(self.record())
         self._keep_tasks(store, self.spec.name)
         await self._try_judge(store, watching)
@@ -318,8 +328,15 @@ def _recorded(spec: StudySpec) -> RecordedRuns | None:
     suite = spec.suite
     if suite.recorded is None:
         return None
+    if "*" not in suite.recorded and not Path(suite.recorded).is_file():
+        raise BadInputError("suite.recorded", f"{suite.recorded}: no such file")
     selection = Selection(suite.select, suite.where)
-    return RecordedRuns(suite.recorded, selection, suite.holdout, spec.seed)
+    try:
+        return RecordedRuns(suite.recorded, selection, suite.holdout, spec.seed)
+    except BadInputError as error:
+        # A table of runs knows these as options; here they are fields.
+        field = {"--select": "suite.select", "--where": "suite.where"}.get(error.where)
+        raise error if field is None else BadInputError(field, error.problem) from error
 
 
 def _suite(spec: StudySpec) -> Suite:

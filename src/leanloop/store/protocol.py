@@ -181,6 +181,10 @@ class Store(Protocol):
     Several programs may use one store at once, and any of them may die at any moment.
     """
 
+    @property
+    def place(self) -> str:
+        """Its file or address as it may be shown, without a password."""
+
     def open_study(self, study: StudyRecord) -> None:
         """Register a study, or find it again.
 

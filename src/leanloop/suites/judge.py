@@ -187,7 +187,7 @@ class JudgingSuite(CaseSuite):
 
 def _labels(path: Path) -> dict[str, Label]:
     found: dict[str, Label] = {}
-    for line in read_lines(path, Label, {}):
+    for line in read_lines(path, Label, {}, "judge.labels"):
         label = line.value
         id_ = f"label-{id_of(f'{label.prompt}/{label.rubric}/{label.answer}')}"
         if id_ in found:

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import msgspec
 
-from leanloop.core.errors import BadInputError
+from leanloop.core.fields import read_fields
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 def read_options(options: Mapping[str, object], type_: type[T]) -> T:
@@ -18,7 +18,4 @@ def read_options(options: Mapping[str, object], type_: type[T]) -> T:
     Raises:
         BadInputError: One is missing, unknown or of another kind.
     """
-    try:
-        return msgspec.convert(dict(options), type_)
-    except msgspec.ValidationError as error:
-        raise BadInputError("suite.options", str(error)) from error
+    return read_fields(options, type_, "suite.options")

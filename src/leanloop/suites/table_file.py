@@ -43,16 +43,21 @@ def read_examples(path: Path | None) -> tuple[Example, ...]:
     Raises:
         BadInputError: The file or a line cannot be used.
     """
-    return () if path is None else tuple(line.value for line in read_lines(path, Example, {}))
+    if path is None:
+        return ()
+    return tuple(line.value for line in read_lines(path, Example, {}, "examples"))
 
 
-def read_lines(path: Path, type_: type[T], fields: Mapping[str, str]) -> Iterator[Line[T]]:
+def read_lines(
+    path: Path, type_: type[T], fields: Mapping[str, str], option: str = "file"
+) -> Iterator[Line[T]]:
     """Read a file of JSON lines; what the type does not know is left out.
 
     Args:
         path: The file; empty lines are passed over.
         type_: What a line is.
         fields: Names of the type's fields to those of the file, where they differ.
+        option: The suite's option that names the file, for errors.
 
     Raises:
         BadInputError: The file cannot be read, or a line is not of the type.
@@ -66,7 +71,7 @@ def read_lines(path: Path, type_: type[T], fields: Mapping[str, str]) -> Iterato
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         said = getattr(error, "strerror", None) or "is not a text file in UTF-8"
-        raise BadInputError(str(path), said) from error
+        raise BadInputError(f"suite.options.{option}: {path}", said) from error
     count = 0
     for number, line in enumerate(lines, 1):
         if line.strip():

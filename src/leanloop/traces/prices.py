@@ -154,7 +154,7 @@ def listed_tokens(counts: Counts) -> Tokens:
 
 
 def read_prices(path: Path) -> TracePrices:
-    """Prices that the user states in a TOML file: a table a model.
+    """Prices that the user states in a TOML file: a table a model, or a study with its models.
 
     Raises:
         BadInputError: The file cannot be read, or a field of it is wrong.
@@ -168,7 +168,25 @@ def read_prices(path: Path) -> TracePrices:
     models = tables.get("models", tables)
     if not isinstance(models, dict) or not models:
         raise BadInputError(str(path), 'has no table such as [models."gpt-4.1"]')
-    return TracePrices({n: _stated(f"{path}: models.{n}", n, t) for n, t in models.items()})
+    stated: dict[str, Priced] = {}
+    for name, table in models.items():
+        where = f"{path}: models.{name}"
+        if isinstance(table, dict) and "provider" in table:
+            stated |= _of_study(where, name, table)
+        else:
+            stated[name] = _stated(where, name, table)
+    if not stated:
+        raise BadInputError(str(path), "states no price: none of its models has one")
+    return TracePrices(stated)
+
+
+def _of_study(where: str, alias: str, table: dict[str, Any]) -> dict[str, Priced]:
+    """A model of a study by the names that a trace may give it; none where it states no price."""
+    if "price" not in table:
+        return {}
+    name = str(table.get("name", alias))
+    priced = _stated(f"{where}.price", name, table["price"])
+    return dict.fromkeys((name, f"{table['provider']}:{name}", alias), priced)
 
 
 def _stated(where: str, name: str, table: Any) -> Priced:  # noqa: ANN401 - checked here

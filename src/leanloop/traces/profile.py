@@ -101,6 +101,7 @@ class Profiler:
         self._steps = 0
         self._tokens_resent = self._tokens_sent = 0
         self._named: set[str] = set()
+        self._unpriced: set[str] = set()
         self._totals_only = 0
 
     def add(self, run: TraceRun) -> None:
@@ -182,6 +183,7 @@ class Profiler:
             notes=tuple(self._notes()),
             skipped=tuple(reading.skipped) if reading else (),
             unknown_files=tuple(reading.unknown) if reading else (),
+            unpriced=tuple(sorted(self._unpriced)),
         )
 
     def _model(self, run: TraceRun) -> str:
@@ -198,7 +200,10 @@ class Profiler:
         """What the agent spent; what others spent is added up beside it."""
         mine = Spending()
         for priced in self._repricing.calls(_with_cost(run), model):
-            purpose = priced.call.purpose
+            purpose, name = priced.call.purpose, priced.call.model or model
+            if priced.call.usd is None and priced.list_usd is None:
+                known = self._asked.prices.find(name, priced.call.provider)
+                self._unpriced |= {name} if known is None else set()
             if purpose != ACT:
                 self._beside[purpose].add(priced)
             if purpose != USER:

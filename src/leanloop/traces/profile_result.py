@@ -331,6 +331,8 @@ class Profile(msgspec.Struct, frozen=True):
         notes: What else a reader must know.
         skipped: What could not be read.
         unknown_files: Files of folders that no reader knows.
+        unpriced: Models whose price nobody knows and whose dollars were not recorded, by
+            name; empty text for one that has none.
     """
 
     runs: int
@@ -367,6 +369,7 @@ class Profile(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     unknown_files: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
 
 
 NO_SUCCESS = UNKNOWN

@@ -153,7 +153,7 @@ class Pages:
 
     def _new_study(self, name: str) -> Open:
         if name in self.names()["gateways"]:
-            raise BadInputError(f"study {name!r}", "is a gateway")
+            raise BadInputError(f"study {name!r}", f"is a gateway: --gateway {name}")
         board = StudyBoard(self._store, name)
         redaction = Redaction([*self._secrets, *secrets_of(board.spec.models)])
         return Open(Shared(board), Grounds(board.spec, asked=self._load_suites), redaction)

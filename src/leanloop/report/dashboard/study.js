@@ -175,7 +175,7 @@ class Overview {
     if (head.frontier) {
       if (head.frontier.p_wrong !== null) words.push(`That what is called the frontier is wrong has probability ${head.frontier.p_wrong.toFixed(2)}`);
       if (head.frontier.p_helps !== null) words.push(`that anything beats the baseline ${head.frontier.p_helps.toFixed(2)}`);
-      words.push(`modelled, after ${count(head.frontier.runs, "run")}`);
+      words.push(`modelled from the search's runs, up to the margins, after ${count(head.frontier.runs, "run")}`);
     }
     say(this.words, `${words.join(", ")}${words.length ? "." : ""} ${head.stopped_because ? `The search ended: ${head.stopped_because}.` : ""}`.trim());
   }

@@ -22,6 +22,7 @@ from leanloop.search.spec import StudySpec
 from leanloop.stats.comparison import Verdict
 from leanloop.stats.interval import Interval
 from leanloop.stats.running import RunningMean, RunningShare
+from leanloop.store.find_study import find_study
 from leanloop.store.following import follow_runs
 from leanloop.store.lease import is_gone
 from leanloop.store.protocol import Control, Paid, Store
@@ -85,10 +86,7 @@ class StudyBoard:
     """
 
     def __init__(self, store: Store, name: str) -> None:
-        record = store.study(name)
-        if record is None:
-            known = ", ".join(store.studies()) or "none"
-            raise BadInputError(f"study {name!r}", f"is not in the store; studies there: {known}")
+        record = find_study(store, name)
         self.name = name
         self.spec = msgspec.json.decode(record.spec_json, type=StudySpec)
         self.version = 0

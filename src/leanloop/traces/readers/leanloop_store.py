@@ -12,15 +12,18 @@ import msgspec
 from leanloop.core.message import AssistantMessage, ToolCall, ToolMessage
 from leanloop.core.run import ModelCall, Run, Step
 from leanloop.models.tool_arguments import read_arguments
+from leanloop.pricing.cost import PriceBook
 from leanloop.traces.call_record import DECODER, CallRecord
 from leanloop.traces.protocol import Head, ReaderCard, Wanted
 from leanloop.traces.source import Source
+from leanloop.traces.study_prices import book_of_study
 from leanloop.traces.thread import Thread
 from leanloop.traces.trace import ACT, Entry, ToolTime, Totals, TraceCall, TraceRun, exclusive
 from leanloop.traces.writing import without_contents
 
 SQLITE = b"SQLite format 3\x00"
 QUERY = "SELECT study, run_json FROM runs ORDER BY number"
+STUDIES = "SELECT name, spec_json FROM studies"
 CALLS = "SELECT gateway, session_id, call_json FROM calls ORDER BY gateway, session_id, number"
 OUTCOMES = "SELECT gateway, session_id, success FROM outcomes"
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
@@ -32,7 +35,8 @@ class LeanloopStore:
     A step's calls by the agent and those that a lever asked for are kept apart by their
     purpose. The system text, the task's text and the tools' schemas are not in a store, and
     what levers cut from a request is not marked: a request is shown as all that was said before.
-    A gateway's session is a run of its own, with its requests as they went upstream.
+    Dollars are those of the study's own prices, where it states some. A gateway's session is a
+    run of its own, with its requests as they went upstream.
     """
 
     card = ReaderCard(
@@ -60,13 +64,14 @@ def _runs(source: Source, wanted: Wanted) -> Iterator[TraceRun]:
     decoder = msgspec.json.Decoder(Run)
     connection = sqlite3.connect(f"{source.path.resolve().as_uri()}?mode=ro", uri=True)
     try:
+        books = {name: book_of_study(spec) for name, spec in connection.execute(STUDIES)}
         for place, (study, raw) in enumerate(connection.execute(QUERY), start=1):
             try:
                 run = decoder.decode(raw)
             except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
                 source.skip("a row is no run", f"row {place}")
                 continue
-            yield _Steps(wanted).trace(run, str(study), source)
+            yield _Steps(wanted, books.get(study)).trace(run, str(study), source)
     finally:
         connection.close()
 
@@ -120,7 +125,8 @@ def _session(
 
 
 class _Steps:
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, book: PriceBook | None) -> None:
+        self._book = book
         self._thread = Thread(keep=wanted.contents)
         self._calls: list[TraceCall] = []
         self._times: dict[str, ToolTime] = {}
@@ -150,14 +156,14 @@ class _Steps:
         for call in step.model_calls:
             if call.purpose != ACT or call is not acts[-1]:
                 purpose = call.purpose if call.purpose != ACT else "asked again"
-                self._calls.append(_made(call, (0, ()), None, purpose))
+                self._calls.append(self._made(call, (0, ()), None, purpose))
         calls = tuple(
             ToolCall(f"{place}-{i}", use.name, read_arguments(use.arguments_json))
             for i, use in enumerate(step.tool_uses)
         )
         said = self._thread.entry(AssistantMessage(step.text, calls))
         if acts:
-            self._calls.append(_made(acts[-1], self._thread.next(said), said, ACT))
+            self._calls.append(self._made(acts[-1], self._thread.next(said), said, ACT))
         else:
             self._thread.wait(said)
         for made, use in zip(calls, step.tool_uses, strict=True):
@@ -165,22 +171,27 @@ class _Steps:
             self._thread.wait(self._thread.entry(result))
             self._times[made.call_id] = ToolTime(max(use.latency_s, 0.0))
 
-
-def _made(
-    call: ModelCall, place: tuple[int, tuple[Entry, ...]], said: Entry | None, purpose: str
-) -> TraceCall:
-    provider, _, model = call.model_ref.partition(":")
-    return TraceCall(
-        *place,
-        said,
-        model=model or call.model,
-        provider=provider,
-        counts=exclusive(call.tokens),
-        evidence=call.evidence,
-        latency_s=call.latency_s,
-        started_at=call.started_at or None,
-        purpose=purpose,
-    )
+    def _made(
+        self,
+        call: ModelCall,
+        place: tuple[int, tuple[Entry, ...]],
+        said: Entry | None,
+        purpose: str,
+    ) -> TraceCall:
+        provider, _, model = call.model_ref.partition(":")
+        usd = None if self._book is None else self._book.call_usd(call)
+        return TraceCall(
+            *place,
+            said,
+            model=model or call.model,
+            provider=provider,
+            counts=exclusive(call.tokens),
+            evidence=call.evidence,
+            usd=None if usd is None else float(usd),
+            latency_s=call.latency_s,
+            started_at=call.started_at or None,
+            purpose=purpose,
+        )
 
 
 READER = LeanloopStore()
