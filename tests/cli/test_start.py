@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import leanloop
 from leanloop.cli.run import run
 from leanloop.search.study import Study
 from tests.search.studies import write_study
@@ -51,7 +52,8 @@ main()
 
 
 def ended(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    source = Path(leanloop.__file__).parents[1]  # found without the site's own start-up too
+    path = os.pathsep.join([str(folder), str(source), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
         [sys.executable, *arguments],
         env=os.environ | {"PYTHONPATH": path},
