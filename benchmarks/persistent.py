@@ -67,9 +67,10 @@ ROWS: dict[str, dict[str, Setting]] = {
     "larger model": {"model.choice": "large"},
     "larger model, protocol": {"model.choice": "large", "tools.protocol": "on"},
     "larger model, plan_cache": {"model.choice": "large", "planning.plan_cache": "plain"},
-    "together": {
-        "planning.plan_cache": "small",
-        "memory.warm_prefix": "on",
+    "plan_cache and facts": {"planning.plan_cache": "plain", "memory.facts": 4},
+    "plan_cache, facts, protocol": {
+        "planning.plan_cache": "plain",
+        "memory.facts": 4,
         "tools.protocol": "on",
     },
 }
@@ -240,8 +241,8 @@ def _side(split: str, pairs: Sequence[tuple[tuple[float, ...], tuple[float, ...]
 
 
 HEAD = (
-    "| | n | success | points | seconds a solved task | × | tokens a solved task | × | $ × |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+    "| | n | success | points | seconds a solved task | × | tokens a solved task | × "
+    "| $ a 1000 solved tasks | × |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -257,10 +258,11 @@ def _named(split: str) -> str:
 
 
 def _line(name: str, s: Side) -> str:
-    seconds, tokens = (_pass(s.per_solved[a]) for a in ("latency_s", "tokens"))
-    ratios = [ratio(s.ratio[a]) for a in AXES]
-    cells = (name, s.n, share(s.success), points(s.against), seconds, ratios[0], tokens)
-    return "| " + " | ".join(map(str, (*cells, ratios[1], ratios[2]))) + " |"
+    cells = [name, s.n, share(s.success), points(s.against)]
+    for axis in AXES:
+        each, digits = (1000, 3) if axis == "usd" else (1, 0)
+        cells += [_pass(s.per_solved[axis], each, digits), ratio(s.ratio[axis])]
+    return "| " + " | ".join(map(str, cells)) + " |"
 
 
 def share(i: Interval) -> str:
@@ -268,11 +270,12 @@ def share(i: Interval) -> str:
     return f"{i.mean:.2f} ({i.low:.2f}–{i.high:.2f})" if i.mean is not None else "unknown"
 
 
-def _pass(c: CostOfPass) -> str:
+def _pass(c: CostOfPass, each: int, digits: int) -> str:
     if c.infinite or c.mean is None:
         return "none solved" if c.infinite else "unknown"
-    high = "" if c.high is None else f"{c.high:,.0f}"
-    return f"{c.mean:,.0f} ({c.low or 0:,.0f}–{high})"
+    low, mean = (f"{each * x:,.{digits}f}" for x in (c.low or 0, c.mean))
+    high = "…" if c.high is None else f"{each * c.high:,.{digits}f}"
+    return f"{mean} ({low}–{high})"
 
 
 def ratio(i: Interval) -> str:
