@@ -34,7 +34,11 @@ BEGIN, END = "<!-- measured -->\n", "<!-- end of measured -->\n"
 STUDIES: dict[str, dict[str, Any]] = {
     "coding": {},
     "textworld": {"search_tasks": 12, "holdout_tasks": 10},
-    "bfcl": {"search_tasks": 12, "holdout_tasks": 12, "classes": ["GorillaFileSystem"]},
+    "bfcl": {
+        "search_tasks": 10,
+        "holdout_tasks": 12,
+        "classes": ["TradingBot", "TicketAPI", "MessageAPI", "TwitterAPI"],
+    },
     "backoffice": {},
 }
 """Study to what its suite's options are, where they differ from the example's."""
