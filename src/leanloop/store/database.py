@@ -57,11 +57,8 @@ class Database:
         Raises:
             BadInputError: The database went away.
         """
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except sa.exc.OperationalError:
-            raise BadInputError(self.place, WENT_AWAY) from None
+        with self._there(), self.engine.begin() as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -70,9 +67,13 @@ class Database:
         Raises:
             BadInputError: The database went away.
         """
+        with self._there(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
         try:
-            with self.engine.connect() as connection:
-                yield connection
+            yield
         except sa.exc.OperationalError:
             raise BadInputError(self.place, WENT_AWAY) from None
 
