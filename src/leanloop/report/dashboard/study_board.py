@@ -10,7 +10,7 @@ from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError
 from leanloop.core.task import Split
 from leanloop.pricing.cost import AXES
-from leanloop.report.dashboard.board import Document, Rows
+from leanloop.report.dashboard.board import Document, Shown, read_saved
 from leanloop.report.dashboard.shown_figures import show_interval, show_verdict
 from leanloop.report.dashboard.study_runs import StudyRuns
 from leanloop.report.dashboard.study_standing import StudyStanding
@@ -45,7 +45,6 @@ class StudyBoard:
         record = find_study(store, name)
         self.name = name
         self.spec = msgspec.json.decode(record.spec_json, type=StudySpec)
-        self.version = 0
         self._store = store
         self._following = follow_runs(store, name)
         self._runs = StudyRuns(self.spec.price_book())
@@ -53,7 +52,12 @@ class StudyBoard:
         self._snapshot_number = 0
         self._result_runs = -1
         self._control, self._paid = Control(), Paid()
-        self._rows, self._head = Rows(), Document()
+        self._shown = Shown()
+
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
+        return self._shown.version
 
     # What is new.
 
@@ -70,12 +74,14 @@ class StudyBoard:
         saved = self._store.standing(self.name, self._snapshot_number)
         if saved is not None:
             self._snapshot_number, raw = saved
-            self._standing.snapshot = _snapshot(raw)
+            self._standing.snapshot = read_saved(raw, Snapshot)
         self._control = self._store.control(self.name)
         self._paid = self._store.paid(self.name)
         if saved is not None or (runs and len(runs) < AT_ONCE) or self._result_runs < 0:
             self._read_result()
-        self._show(changed, all_of_them=saved is not None or self._standing.result is not None)
+        if saved is not None or self._standing.result is not None:
+            changed = self._everyone()
+        self._shown.show({name: self._row(name) for name in changed}, self._new_head())
         return len(runs) >= AT_ONCE
 
     def _read_result(self) -> None:
@@ -93,20 +99,7 @@ class StudyBoard:
 
     def state(self, since: int = 0) -> Document:
         """What is shown; of its rows only those that changed after a version."""
-        return {
-            "version": self.version,
-            "whole": since == 0,
-            "head": self._head,
-            "rows": self._rows.since(since),
-        }
-
-    def _show(self, changed: set[str], *, all_of_them: bool) -> None:
-        names = self._everyone() if all_of_them else changed
-        fresh = self.version + 1
-        moved = [self._rows.put(name, self._row(name), fresh) for name in names]
-        head = self._new_head()
-        if any(moved) or head != self._head or not self.version:
-            self.version, self._head = fresh, head
+        return self._shown.state(since)
 
     def _everyone(self) -> set[str]:
         snapshot = self._standing.snapshot
@@ -219,14 +212,6 @@ class StudyBoard:
         """A configuration by its id; None while nobody has said what it is."""
         known = self._standing.settings(name)
         return None if known is None else Configuration(known)
-
-
-def _snapshot(raw: bytes) -> Snapshot | None:
-    try:
-        return msgspec.json.decode(raw, type=Snapshot)
-    except msgspec.DecodeError:
-        # Of another version of leanloop.
-        return None
 
 
 def _finding(result: Result) -> Document:
