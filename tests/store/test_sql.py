@@ -7,6 +7,7 @@ from threading import Barrier
 import pytest
 
 from leanloop.core.errors import BadInputError
+from leanloop.store.database import Database
 from leanloop.store.protocol import Control, StudyRecord
 from leanloop.store.sql import SqlStore
 from tests.store.conformance import StoreConformance, make_run
@@ -19,10 +20,10 @@ class TestSqlStore(StoreConformance):
 
 
 def test_write_ahead_log_is_on(tmp_path):
-    store = SqlStore(tmp_path / "s.sqlite")
-    with store._engine.connect() as connection:
+    database = Database(tmp_path / "s.sqlite")
+    with database.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-    store.close()
+    database.close()
 
 
 def test_a_folder_is_no_store(tmp_path):

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 
 from leanloop.core.run import Evidence
 from leanloop.core.tokens import Tokens
+from leanloop.traces.context_growth import exponent_of
 from leanloop.traces.prices import TracePrices, read_prices
-from leanloop.traces.profile import Asked, exponent_of, profile_runs
+from leanloop.traces.profile import Asked, profile_runs
 from leanloop.traces.protocol import Wanted
 from leanloop.traces.reading import Reading
 from leanloop.traces.trace import USER, Totals, TraceCall, conversation, exclusive, inclusive

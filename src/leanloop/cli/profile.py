@@ -17,7 +17,8 @@ from leanloop.cli.trace_options import (
 )
 from leanloop.core.errors import BadInputError
 from leanloop.report.profile_terminal import show_profile
-from leanloop.traces.profile import GROUPS, Asked, profile_runs
+from leanloop.traces.grouping import GROUPS
+from leanloop.traces.profile import Asked, profile_runs
 from leanloop.traces.protocol import Wanted
 from leanloop.traces.reading import Reading
 from leanloop.traces.writing import saved

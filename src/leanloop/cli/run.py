@@ -19,7 +19,7 @@ from leanloop.cli.options import (
     errors_console,
     store_place,
 )
-from leanloop.cli.studies import tell_fetch
+from leanloop.cli.studies import stopped, tell_fetch
 from leanloop.cli.study_names import study_file
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError, StoppedError
@@ -102,8 +102,6 @@ def _run(
         made = [r for r in store.runs(study.spec.name) if r.key.configuration_id == member.id]
         return member, say_runs([r for r in made if r.split is split])
     except (KeyboardInterrupt, StoppedError) as ended:
-        by = f" ({ended})" if str(ended) else ""
-        console.print(f"leanloop: stopped; finished runs are kept, run it again to go on{by}")
-        raise typer.Exit(130) from None
+        raise stopped(console, ended) from None
     finally:
         store.close()

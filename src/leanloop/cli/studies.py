@@ -36,6 +36,13 @@ def tell_fetch(console: Console) -> FetchProgress:
     return tell
 
 
+def stopped(console: Console, ended: BaseException) -> typer.Exit:
+    """Says that runs were stopped, and by whom where that is known; what to raise then."""
+    by = f" ({ended})" if str(ended) else ""
+    console.print(f"leanloop: stopped; finished runs are kept, run it again to go on{by}")
+    return typer.Exit(130)
+
+
 def run_study(study: Study, place: Path | str, *, as_json: bool, executor: str = "local") -> Result:
     """Run a study to its result; print it, keep it, and write its report beside the store."""
     console = errors_console()
@@ -55,9 +62,7 @@ def run_study(study: Study, place: Path | str, *, as_json: bool, executor: str =
     except BaseExceptionGroup as group:
         raise _bad_input(group) from None
     except (KeyboardInterrupt, StoppedError) as ended:
-        by = f" ({ended})" if str(ended) else ""
-        console.print(f"leanloop: stopped; finished runs are kept, run it again to go on{by}")
-        raise typer.Exit(130) from None
+        raise stopped(console, ended) from None
     finally:
         store.close()
     page = (place.parent if isinstance(place, Path) else Path()) / f"{study.spec.name}.html"

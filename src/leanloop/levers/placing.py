@@ -16,3 +16,16 @@ def behind_task(messages: tuple[Message, ...], note: UserMessage) -> tuple[Messa
         len(messages),
     )
     return (*messages[:at], note, *messages[at:])
+
+
+def between_rounds(
+    messages: tuple[Message, ...], at: int, notes: tuple[Message, ...]
+) -> tuple[Message, ...]:
+    """The same with notes at a place where a round began when the place was chosen.
+
+    Where another lever has shortened the history since, results of a round may stand
+    there: the notes go behind them, so that the round stays whole.
+    """
+    while at < len(messages) and isinstance(messages[at], ToolMessage):
+        at += 1
+    return (*messages[:at], *notes, *messages[at:])

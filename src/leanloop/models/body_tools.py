@@ -5,10 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from leanloop.core.errors import BadInputError
 from leanloop.core.message import Json, ToolSpec
 from leanloop.models.originals import patched, same_objects
 
 BREAKPOINT_FIELD = "cache_control"
+
+
+@dataclass(frozen=True)
+class ToolForm:
+    """How an API writes tools.
+
+    Args:
+        read: What levers see of a tool; None for one that leanloop cannot hold.
+        forced: Names that a ``tool_choice`` relies on.
+        write: A tool in the wire format.
+        unreadable: What to say of a body that is not as the API has it.
+    """
+
+    read: Callable[[Json], ToolSpec | None]
+    forced: Callable[[Json], Sequence[str]]
+    write: Callable[[ToolSpec], dict[str, Json]]
+    unreadable: str
 
 
 @dataclass(frozen=True)
@@ -58,3 +76,18 @@ def _take_over_breakpoint(kept: list[Json], left_out: dict[str, Json]) -> None:
     mark = left_out.get(BREAKPOINT_FIELD)
     if mark and kept and BREAKPOINT_FIELD not in kept[-1]:
         kept[-1] = {**kept[-1], BREAKPOINT_FIELD: mark}
+
+
+def read_tools(body: dict[str, Json], form: ToolForm) -> BodyTools:
+    """The tools of a body.
+
+    Raises:
+        BadInputError: They are not as the API has them.
+    """
+    sent = body.get("tools") or ()
+    try:
+        specs = tuple(form.read(t) for t in sent)
+        forced = frozenset(form.forced(body.get("tool_choice")))
+    except (LookupError, TypeError, AttributeError):
+        raise BadInputError("tools", form.unreadable) from None
+    return BodyTools(sent, specs, forced, form.write)

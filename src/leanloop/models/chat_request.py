@@ -17,7 +17,7 @@ from leanloop.core.message import (
     ToolSpec,
     UserMessage,
 )
-from leanloop.models.body_tools import BodyTools
+from leanloop.models.body_tools import BodyTools, ToolForm, read_tools
 from leanloop.models.chat_completions import chat_message, chat_tool, content_text, read_message
 from leanloop.models.originals import NO_LIMIT, Originals, patched, same_objects, with_fields
 
@@ -133,7 +133,7 @@ def read_request(
         BadInputError: The API would not know what the body is; send it on as it
             is, and let the endpoint say what is wrong with it.
     """
-    tools = _read_tools(body)
+    tools = read_tools(body, FORM)
     messages = tuple(_read_messages(body, ref))
     limits = [n for f in LIMIT_FIELDS if isinstance(n := body.get(f), int)]
     seed = body.get("seed")
@@ -150,16 +150,6 @@ def read_request(
     return ChatRequest(body, request, ref, limit_field, tools, Originals(messages))
 
 
-def _read_tools(body: dict[str, Json]) -> BodyTools:
-    sent = body.get("tools") or ()
-    try:
-        specs = tuple(_read_tool(t) for t in sent)
-        forced = frozenset(_forced(body.get("tool_choice")))
-    except (LookupError, TypeError, AttributeError):
-        raise BadInputError("tools", UNREADABLE) from None
-    return BodyTools(sent, specs, forced, chat_tool)
-
-
 def _read_tool(tool: Json) -> ToolSpec | None:
     function = tool.get("function")
     if function is None:
@@ -174,6 +164,9 @@ def _forced(choice: Json) -> list[str]:
         return []
     chosen = (choice.get("allowed_tools") or {}).get("tools") or [choice]
     return [c["function"]["name"] for c in chosen if "function" in c]
+
+
+FORM = ToolForm(_read_tool, _forced, chat_tool, UNREADABLE)
 
 
 def _read_messages(body: dict[str, Json], ref: str) -> list[Message]:

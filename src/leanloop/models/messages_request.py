@@ -15,7 +15,7 @@ from leanloop.core.message import (
     ToolSpec,
     UserMessage,
 )
-from leanloop.models.body_tools import BodyTools
+from leanloop.models.body_tools import BodyTools, ToolForm, read_tools
 from leanloop.models.body_turns import INSTRUCTIONS, Piece, Turns
 from leanloop.models.message_blocks import read_message, text_blocks, tool_schemas
 from leanloop.models.originals import NO_LIMIT, with_fields
@@ -103,7 +103,7 @@ def read_request(body: dict[str, Json], ref: str = "") -> MessagesRequest:
         BadInputError: The API would not know what the body is; send it on as it
             is, and let the endpoint say what is wrong with it.
     """
-    tools = _read_tools(body)
+    tools = read_tools(body, FORM)
     pieces = [*_read_system(body), *_read_turns(body, ref)]
     output, choice = body.get("output_config") or {}, body.get("tool_choice") or {}
     request = Request(
@@ -118,21 +118,21 @@ def read_request(body: dict[str, Json], ref: str = "") -> MessagesRequest:
     return MessagesRequest(body, request, tools, Turns(body, tuple(pieces), ref))
 
 
-def _read_tools(body: dict[str, Json]) -> BodyTools:
-    sent = body.get("tools") or ()
-    choice = body.get("tool_choice") or {}
-    try:
-        specs = tuple(_read_tool(t) for t in sent)
-        forced = [choice["name"]] if choice.get("type") == "tool" else []
-    except (LookupError, TypeError, AttributeError):
-        raise BadInputError("tools", UNREADABLE) from None
-    return BodyTools(sent, specs, frozenset(forced), lambda tool: tool_schemas([tool])[0])
-
-
 def _read_tool(tool: dict[str, Json]) -> ToolSpec | None:
     if "input_schema" not in tool:
         return None
     return ToolSpec(tool["name"], tool.get("description") or "", tool["input_schema"])
+
+
+def _forced(choice: Json) -> list[str]:
+    return [choice["name"]] if choice and choice.get("type") == "tool" else []
+
+
+def _write_tool(tool: ToolSpec) -> dict[str, Json]:
+    return tool_schemas([tool])[0]
+
+
+FORM = ToolForm(_read_tool, _forced, _write_tool, UNREADABLE)
 
 
 def _read_system(body: dict[str, Json]) -> Iterator[Piece]:

@@ -21,7 +21,7 @@ from leanloop.core.message import (
     UserMessage,
 )
 from leanloop.core.tokens import Tokens
-from leanloop.models.body_tools import BodyTools
+from leanloop.models.body_tools import BodyTools, ToolForm, read_tools
 from leanloop.models.originals import NO_LIMIT, Originals, patched, same_objects, with_fields
 from leanloop.models.tool_arguments import read_arguments
 
@@ -149,7 +149,7 @@ def read_request(body: dict[str, Json]) -> ResponsesRequest:
         BadInputError: The API would not know what the body is; send it on as it is, and
             let the endpoint say what is wrong with it.
     """
-    tools = _read_tools(body)
+    tools = read_tools(body, FORM)
     pieces = tuple(_read_pieces(body))
     messages = tuple(p.message for p in pieces)
     request = Request(
@@ -232,16 +232,6 @@ def _read_call(item: dict[str, Json]) -> ToolCall:
     return ToolCall(item["call_id"], item["name"], read_arguments(item["arguments"]))
 
 
-def _read_tools(body: dict[str, Json]) -> BodyTools:
-    sent = body.get("tools") or ()
-    try:
-        specs = tuple(_read_tool(t) for t in sent)
-        forced = frozenset(_forced(body.get("tool_choice")))
-    except (LookupError, TypeError, AttributeError):
-        raise BadInputError("tools", UNREADABLE) from None
-    return BodyTools(sent, specs, forced, response_tool)
-
-
 def _read_tool(tool: Json) -> ToolSpec | None:
     if tool.get("type") != "function":
         return None
@@ -252,6 +242,9 @@ def _forced(choice: Json) -> list[str]:
     if not isinstance(choice, dict):
         return []
     return [c["name"] for c in choice.get("tools") or [choice] if "name" in c]
+
+
+FORM = ToolForm(_read_tool, _forced, response_tool, UNREADABLE)
 
 
 def _read_pieces(body: dict[str, Json]) -> Iterator[Piece]:

@@ -2,95 +2,38 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
 
 import msgspec
 
-from leanloop.core.configuration import Configuration, Setting
+from leanloop.core.configuration import Configuration
 from leanloop.core.errors import StoppedError
-from leanloop.core.run import Run
-from leanloop.core.task import Split, Task
-from leanloop.pricing.cost import PriceBook
+from leanloop.core.task import Split
 from leanloop.search import doomed
 from leanloop.search.builtin import PROPOSERS
+from leanloop.search.conclusion import Conclusion
 from leanloop.search.constraints import Constraints, read_constraint
-from leanloop.search.dropping import Dropped
 from leanloop.search.holdout import Holdout
 from leanloop.search.ledger import Ledger
+from leanloop.search.members import Members, dropped_member, known_chance
 from leanloop.search.protocol import Jobs, Observer
 from leanloop.search.question import Question
 from leanloop.search.race import FEWEST, Race, Standing
-from leanloop.search.recommend import break_even, by_cost_per_solved, recommend
-from leanloop.search.recorded import NAME, RECORDED_EVIDENCE, RecordedOnly, RecordedRuns
-from leanloop.search.result import (
-    DroppedMember,
-    Figures,
-    LeverEffect,
-    Member,
-    Optimism,
-    Result,
-    Rule,
-    figures,
-    optimism,
-    settings_of,
-    verdict,
-)
+from leanloop.search.recommend import by_cost_per_solved
+from leanloop.search.recorded import NAME, RecordedOnly
+from leanloop.search.result import Result, Rule, settings_of
 from leanloop.search.runtable import RunTable
 from leanloop.search.snapshot import Judged, Phase, Snapshot, Snapshots
-from leanloop.search.spec import StudySpec
-from leanloop.search.steps import cost_by_step
-from leanloop.search.stream_figures import AlongStream, along_stream
-from leanloop.search.task_report import (
-    Agreement,
-    TaskReport,
-    copies_in_holdout,
-    report_tasks,
-    say_tasks,
-)
+from leanloop.search.subject import Subject
+from leanloop.search.task_report import TaskReport, copies_in_holdout, say_tasks
 from leanloop.search.transfer import TransferProposer
 from leanloop.search.universe import Universe
 
-EVIDENCE = {
-    "tokens": "reported by the model's server",
-    "latency_s": "measured here",
-    "usd": "computed from the prices named under prices",
-    "success": "the suite's verifier",
-}
-
 UNLIKELY = 0.05
 """Probability of being on the frontier below which nothing is run on a recorded holdout."""
-
-
-class Tasks(Protocol):
-    """What has tasks in two splits."""
-
-    def tasks(self, split: Split) -> Sequence[Task]:
-        """Tasks of a split."""
-
-
-class Subject(Protocol):
-    """What is optimised: a study."""
-
-    spec: StudySpec
-    prices: PriceBook
-    recorded: RecordedRuns | None
-    tasks: Tasks
-    judge: Agreement | None
-    judge_usd: float | None
-
-    def space(self) -> dict[str, tuple[Setting, ...]]:
-        """Lever to the settings to try."""
-
-    def configuration(self, settings: Mapping[str, Any], where: str) -> Configuration:
-        """Lever settings as a configuration."""
-
-    def price_labels(self) -> dict[str, str]:
-        """What each model is and where its price comes from."""
 
 
 @dataclass
@@ -137,6 +80,7 @@ class Optimization:
         words = study.recorded is None
         self.copies = copies_in_holdout(self.search_tasks, self.holdout.tasks) if words else []
         self.rule = Rule(spec.margin, costs[0] if costs else "usd")
+        self.members = Members(self.table, self.fresh, self.baseline, self.rule, self.constraints)
         self.lesson = doomed.DoomLesson(spec.seed)
         self.universe = self._universe()
         self.contest = Race(
@@ -160,7 +104,17 @@ class Optimization:
         finalists = self._finalists(standing)
         self.show("holdout")
         await self.holdout.run(finalists, self.observer)
-        return self._result(standing, finalists)
+        conclusion = Conclusion(
+            self.study,
+            self.ledger,
+            self.contest,
+            self.members,
+            self.references,
+            self.search_tasks,
+            self.holdout.tasks,
+            self.copies,
+        )
+        return conclusion.result(standing, finalists)
 
     def _look_at_tasks(self) -> None:
         """Say before anything is spent that the holdout is not what it should be."""
@@ -186,14 +140,14 @@ class Optimization:
         return self.snapshots.judged or self._judge()
 
     def _judged(self, standing: Standing) -> Judged:
-        chances = {c.id: _known(p) for c, p in standing.chances.items()}
+        chances = {c.id: known_chance(p) for c, p in standing.chances.items()}
         return Judged(
             runs=len(self.ledger.runs),
             members=tuple(c.id for c in standing.members),
             chances=chances,
-            p_wrong=_known(standing.wrong),
-            p_helps=_known(standing.helps),
-            levers=tuple(self._effects()),
+            p_wrong=known_chance(standing.wrong),
+            p_helps=known_chance(standing.helps),
+            levers=tuple(self.members.effects(self.study.space())),
         )
 
     def _snapshot(self, phase: Phase, judged: Judged | None) -> Snapshot:
@@ -208,7 +162,7 @@ class Optimization:
             references={name: c.id for name, c in self.references.items()},
             settings={c.id: settings_of(c) for c in every},
             alive=tuple(c.id for c in contest.alive),
-            dropped=tuple(map(_dropped, contest.dropped)),
+            dropped=tuple(map(dropped_member, contest.dropped)),
             runs=len(ledger.runs),
             search_runs=sum(r.split is Split.SEARCH for r in ledger.runs.values()),
             spent_usd=None if ledger.purse.unknown_calls else float(ledger.purse.spent_usd),
@@ -301,124 +255,3 @@ class Optimization:
         if self.constraints is None:
             return ranked
         return [c for c in ranked if self.constraints.looks_kept(self.table, c)]
-
-    def _result(self, standing: Standing, finalists: Sequence[Configuration]) -> Result:
-        on = standing.members
-        alive = [c for c in self.contest.alive if c not in on]
-        alive.sort(key=lambda c: -(standing.chances.get(c) or 0.0))
-        members = {c: self._member(c, standing) for c in [*on, *alive]}
-        chosen, why = recommend(members, finalists, self.rule)
-        usd = None if self.ledger.purse.unknown_calls else float(self.ledger.purse.spent_usd)
-        base = self._member(self.baseline, standing)
-        return Result(
-            study=self.spec.name,
-            runs=len(self.ledger.runs),
-            configurations=len({k.configuration_id for k in self.ledger.runs}),
-            baseline=base,
-            frontier=tuple(members[c] for c in on),
-            recommended=chosen.id if chosen else None,
-            recommendation=why,
-            references={n: self._member(c, standing) for n, c in self.references.items()},
-            levers=tuple(self._effects()),
-            # One that got no more runs, being within the margins of a rival, may be as good.
-            dropped=tuple(_dropped(d) for d in self.contest.dropped if d.configuration not in on),
-            steps=cost_by_step(self._runs_of(self.baseline), self.study.prices),
-            prices=self.study.price_labels(),
-            search_usd=usd,
-            break_even_tasks=break_even(usd, base, chosen),
-            elapsed_s=self.ledger.elapsed_s,
-            stopped_because=self.contest.stopped_because,
-            margin=self.spec.margin,
-            objectives={n: str(d) for n, d in self.spec.objectives.items()},
-            evidence=EVIDENCE if self.study.recorded is None else RECORDED_EVIDENCE,
-            runs_used=sum(r.split is Split.SEARCH for r in self.ledger.runs.values()),
-            others=tuple(members[c] for c in alive),
-            p_wrong=standing.wrong,
-            p_helps=standing.helps,
-            constraints=self.spec.constraints,
-            streams=tuple(self._along_streams(dict.fromkeys([*on, *finalists]))),
-            tasks=self._task_report(),
-        )
-
-    def _task_report(self) -> TaskReport:
-        runs = list(self.ledger.runs.values())
-        usd, judge_usd = self.study.prices.test_usd(runs), self.study.judge_usd
-        found = report_tasks(self.search_tasks, self.holdout.tasks, runs, self.copies)
-        remarks, unknown = found.remarks, self.ledger.purse.unknown_calls
-        if unknown and self.spec.budget.max_usd is not None:
-            said = "have no known price, so the cap in dollars could not count them; name a price"
-            remarks = (*remarks, f"{unknown} calls {said}.")
-        return msgspec.structs.replace(
-            found,
-            remarks=remarks,
-            judge=self.study.judge,
-            test_usd=None if usd is None or judge_usd is None else float(usd) + judge_usd,
-        )
-
-    def _along_streams(self, some: Iterable[Configuration]) -> Iterable[AlongStream]:
-        streams = self.ledger.streams
-        tasks = {Split.SEARCH: self.search_tasks, Split.HOLDOUT: self.holdout.tasks}
-        for configuration in some:
-            if streams.carries(configuration) and any(t.stream for t in self.search_tasks):
-                entries = sum(map(len, streams.memories(configuration).values()))
-                pair = self.baseline, configuration
-                yield along_stream((self.table, self.fresh), pair, tasks, entries)
-
-    def _member(self, configuration: Configuration, standing: Standing) -> Member:
-        ran = bool(self.fresh.count(configuration))
-        other = configuration != self.baseline
-        table = self.fresh if ran else self.table
-        search = figures(self.table, configuration)
-        holdout = figures(self.fresh, configuration) if ran else None
-        chance = standing.chances.get(configuration)
-        return Member(
-            id=configuration.id,
-            settings=settings_of(configuration),
-            p_frontier=_known(chance),
-            search=search,
-            holdout=holdout,
-            verdict=verdict(self.fresh, self.baseline, configuration, self.rule)
-            if ran and other
-            else None,
-            search_verdict=verdict(self.table, self.baseline, configuration, self.rule)
-            if other
-            else None,
-            constraints=()
-            if self.constraints is None
-            else self.constraints.check(table, configuration, "holdout" if ran else "search"),
-            optimism=None if holdout is None else self._optimism(search, holdout),
-        )
-
-    def _optimism(self, search: Figures, holdout: Figures) -> Optimism | None:
-        fresh = self.fresh.count(self.baseline)
-        after = figures(self.fresh, self.baseline) if fresh else None
-        return optimism(
-            search, holdout, (figures(self.table, self.baseline), after), self.rule.cost
-        )
-
-    def _effects(self) -> Iterable[LeverEffect]:
-        for name, settings in self.study.space().items():
-            for setting in settings:
-                alone = self.baseline.changed({name: setting})
-                if alone != self.baseline and self.table.count(alone):
-                    found = verdict(self.table, self.baseline, alone, self.rule)
-                    yield LeverEffect(name, setting, found)
-
-    def _runs_of(self, configuration: Configuration) -> list[Run]:
-        return [
-            r
-            for k, r in self.ledger.runs.items()
-            if k.configuration_id == configuration.id and r.split is Split.SEARCH
-        ]
-
-
-def _known(chance: float | None) -> float | None:
-    return None if chance is None or math.isnan(chance) else chance
-
-
-def _dropped(dropped: Dropped) -> DroppedMember:
-    settings = settings_of(dropped.configuration)
-    rival = None if dropped.rival is None else dropped.rival.id
-    return DroppedMember(
-        dropped.configuration.id, settings, rival, dropped.probability, dropped.n, dropped.breaks
-    )

@@ -26,7 +26,7 @@ from leanloop.search.kept_memory import KeptMemory
 from leanloop.search.kept_tasks import KeptTasks
 from leanloop.search.ledger import Ledger, Terms, names_of
 from leanloop.search.notebook import study_html
-from leanloop.search.optimization import Optimization, Tasks
+from leanloop.search.optimization import Optimization
 from leanloop.search.protocol import Observer, Runner
 from leanloop.search.recorded import RecordedRuns
 from leanloop.search.result import (
@@ -39,6 +39,7 @@ from leanloop.search.run_frame import runs_of_study
 from leanloop.search.runtable import RunTable
 from leanloop.search.spec import StudySpec, check_study, read_study
 from leanloop.search.streams import check_streams
+from leanloop.search.subject import Tasks
 from leanloop.search.task_report import Agreement
 from leanloop.store.protocol import Store, StudyRecord
 from leanloop.suites.builtin import build_suite

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from leanloop.store.database import Database
 from leanloop.store.protocol import CallRow, Outcome, Sum
 from leanloop.store.tables import CALLS, OUTCOMES
 
@@ -19,14 +20,13 @@ class SqlCallLog:
     """Keeps the calls of one gateway and the outcomes of its sessions.
 
     Args:
-        engine: The database.
-        insert: Makes an insert that may name what to do when the row is there already.
+        database: Where they are.
         gateway: The gateway's name.
     """
 
-    def __init__(self, engine: sa.Engine, insert: Callable[[sa.Table], Any], gateway: str) -> None:
-        self._engine = engine
-        self._insert = insert
+    def __init__(self, database: Database, gateway: str) -> None:
+        self._engine = database.engine
+        self._insert = database.insert
         self.gateway = gateway
 
     def keep(self, rows: Sequence[CallRow], outcomes: Sequence[Outcome] = ()) -> None:

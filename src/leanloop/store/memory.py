@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 import sqlalchemy as sa
 
 from leanloop.core.memory import Entry, MemoryChange, after_change, changed_id
+from leanloop.store.database import Database
 from leanloop.store.tables import ENTRIES, MEMORIES
 
 
@@ -34,13 +34,12 @@ class SqlMemory:
     are kept as entries may be, and who missed more reads the whole memory again.
 
     Args:
-        engine: Of the store.
-        insert: Makes an insert that may name what to do when the row is there.
+        database: Where they are.
         name: The memory's name.
     """
 
-    def __init__(self, engine: sa.Engine, insert: Callable[[sa.Table], Any], name: str) -> None:
-        self._engine, self._insert, self.name = engine, insert, name
+    def __init__(self, database: Database, name: str) -> None:
+        self._engine, self._insert, self.name = database.engine, database.insert, name
         self._mine = ENTRIES.c.memory == name
 
     def apply(self, changes: Sequence[MemoryChange], bound: int) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import sqlalchemy as sa
+
+from leanloop.core.run import RunKey
 
 METADATA = sa.MetaData()
 STUDIES = sa.Table(
@@ -114,3 +119,14 @@ ENTRIES = sa.Table(
     sa.Index("entries_by_number", "memory", "number"),
     sa.Index("entries_by_worth", "memory", "worth"),
 )
+
+
+def key_columns(table: sa.Table) -> tuple[sa.Column[Any], ...]:
+    """What a run or its lease is known by in its study."""
+    return table.c.configuration_id, table.c.task_id, table.c.seed
+
+
+def is_of(table: sa.Table, study: str, key: RunKey) -> sa.ColumnElement[bool]:
+    """Whether a row is of the run of that key."""
+    same = zip(key_columns(table), msgspec.structs.astuple(key), strict=True)
+    return sa.and_(table.c.study == study, *(column == value for column, value in same))

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-import numpy as np
 from msgspec.structs import replace
 
 from leanloop.core.run import Evidence
-from leanloop.stats.interval import UNKNOWN, Interval, proportion_interval
-from leanloop.stats.student import t_quantile
 from leanloop.traces.cache_breaks import CacheBreaks
 from leanloop.traces.composition import Composition
+from leanloop.traces.context_growth import exponent_of, mean_exponent
+from leanloop.traces.failed_runs import compare_ended
+from leanloop.traces.grouping import RunSums, beside, dearest_runs, group_of, groups_by, rolled_up
 from leanloop.traces.prices import TracePrices
-from leanloop.traces.profile_result import (
-    Cache,
-    Ended,
-    Group,
-    Growth,
-    Loops,
-    Profile,
-    Repeats,
-    Seconds,
-    Unused,
-)
+from leanloop.traces.profile_result import Cache, Group, Growth, Profile, Unused
 from leanloop.traces.reading import Reading
-from leanloop.traces.repeated_calls import RunRepeats, repeats_of
+from leanloop.traces.repeated_calls import add_loops, add_repeats, repeats_of
 from leanloop.traces.repricing import Repricing
 from leanloop.traces.sizes import CHARS_PER_TOKEN, sizes_of
 from leanloop.traces.spending import Spending
-from leanloop.traces.timing import add_seconds, seconds_of
+from leanloop.traces.timing import seconds_of
 from leanloop.traces.trace import ACT, USER, TraceCall, TraceRun
 from leanloop.traces.unused_results import RunUnused, unused_of
-
-LEAST_CALLS = 5
-"""Calls of a run for which growth is fitted."""
-LEAST = math.log(2)
-GROUPS = ("none", "session", "task", "model")
 
 
 @dataclass(frozen=True)
@@ -50,7 +34,7 @@ class Asked:
     Args:
         prices: Prices by model.
         model: Who answered, where a trace does not say.
-        group_by: One of ``GROUPS``.
+        group_by: One of ``grouping.GROUPS``.
         shared_caches: Whether runs may read each other's cached prompts.
         most_runs: Runs that are listed one by one.
     """
@@ -60,25 +44,6 @@ class Asked:
     group_by: str = "none"
     shared_caches: bool = False
     most_runs: int = 50
-
-
-@dataclass
-class _RunSums:
-    """What is kept of a run."""
-
-    key: tuple[str, str]
-    parent: tuple[str, str]
-    task_id: str
-    session_id: str
-    model: str
-    success: float | None
-    spending: Spending
-    seconds: Seconds
-    repeats: RunRepeats
-    model_calls: int
-    chars_sent: int
-    chars_resent: int
-    exponent: float | None
 
 
 class Profiler:
@@ -94,7 +59,7 @@ class Profiler:
         self._composition = Composition()
         prices = self._asked.prices
         self._breaks = CacheBreaks(lambda call: prices.find(call.model, call.provider))
-        self._runs: list[_RunSums] = []
+        self._runs: list[RunSums] = []
         self._beside: dict[str, Spending] = defaultdict(Spending)
         self._unused = RunUnused()
         self._contents = False
@@ -119,7 +84,7 @@ class Profiler:
         calls = [c for c in run.calls if c.purpose != USER]
         self._totals_only += not calls and run.totals is not None
         self._runs.append(
-            _RunSums(
+            RunSums(
                 key=(run.source, run.run_id),
                 parent=(run.source, run.parent_id),
                 task_id=run.task_id or "",
@@ -142,10 +107,11 @@ class Profiler:
         Args:
             reading: Where they were read from, for what could not be read.
         """
-        roots = self._rolled_up()
-        whole = _group("all", roots)
+        roots = rolled_up(self._runs)
+        whole = group_of("all", roots)
         total, parts = self._composition, self._composition.parts()
-        repeats = self._repeats()
+        each = [r.repeats for r in self._runs]
+        repeats = add_repeats(each)
         best = whole.usd.best
         schemas = total.chars_sent
         return Profile(
@@ -167,19 +133,19 @@ class Profiler:
             token_totals=whole.tokens,
             dollars=whole.usd,
             seconds=whole.seconds,
-            user=_beside("user", self._beside[USER]) if USER in self._beside else None,
-            side={p: _beside(p, s) for p, s in self._beside.items() if p != USER},
+            user=beside("user", self._beside[USER]) if USER in self._beside else None,
+            side={p: beside(p, s) for p, s in self._beside.items() if p != USER},
             parts=parts,
             ages=total.ages(),
             growth=self._growth(),
             repeats=repeats,
             unused=self._unused_share(),
             cache=self._cache(),
-            ended=_ended(roots),
-            loops=self._loops(),
+            ended=compare_ended(roots),
+            loops=add_loops(each),
             flame=total.flame(),
-            groups=self._groups(roots),
-            by_run=self._by_run(roots),
+            groups=groups_by(self._asked.group_by, roots),
+            by_run=dearest_runs(roots, self._asked.most_runs),
             notes=tuple(self._notes()),
             skipped=tuple(reading.skipped) if reading else (),
             unknown_files=tuple(reading.unknown) if reading else (),
@@ -235,44 +201,9 @@ class Profiler:
         share = _share(self._unused.chars_sent, self._composition.chars_sent) or 0.0
         return Unused(self._unused.calls, self._unused.judged, share)
 
-    def _rolled_up(self) -> list[tuple[_RunSums, list[_RunSums]]]:
-        """Each run of its own with its sub-agents, theirs included."""
-        by_key = {r.key: r for r in self._runs}
-        roots: dict[tuple[str, str], tuple[_RunSums, list[_RunSums]]] = {}
-        for run in self._runs:
-            root, seen = run, {run.key}
-            while root.parent in by_key and root.parent not in seen:
-                root = by_key[root.parent]
-                seen.add(root.key)
-            if root.parent in seen:  # they name each other: each is its own
-                root = run
-            mine = roots.setdefault(root.key, (root, []))
-            if root is not run:
-                mine[1].append(run)
-        return list(roots.values())
-
-    def _repeats(self) -> Repeats:
-        each = [r.repeats for r in self._runs]
-        counts = sorted((e.calls for e in each), reverse=True)
-        total, half, runs = sum(counts), 0, 0
-        while 2 * half < total:
-            half += counts[runs]
-            runs += 1
-        return Repeats(
-            calls=total,
-            retries=sum(e.retries for e in each),
-            rereads=sum(e.rereads for e in each),
-            waste=sum(e.waste for e in each),
-            observations=sum(e.observations for e in each),
-            observation_chars=sum(e.observation_chars for e in each),
-            runs=sum(c > 0 for c in counts),
-            half_in_runs=runs,
-        )
-
     def _growth(self) -> Growth:
-        found = np.array([r.exponent for r in self._runs if r.exponent is not None])
         sizes, runs = self._composition.by_step()
-        return Growth(_t_interval(found), sizes[:500], runs[:500])
+        return Growth(mean_exponent(r.exponent for r in self._runs), sizes[:500], runs[:500])
 
     def _cache(self) -> Cache:
         total = Spending()
@@ -280,33 +211,6 @@ class Profiler:
             total.merge(run.spending)
         share = _share(total.cache_read, total.cache_input)
         return Cache(share, total.cache_calls, total.calls, self._breaks.all())
-
-    def _loops(self) -> Loops:
-        each = [r.repeats for r in self._runs]
-        return Loops(
-            runs=sum(e.circle_calls > 0 for e in each),
-            calls=sum(e.circle_calls for e in each),
-            stalled_runs=sum(e.stalled for e in each),
-        )
-
-    def _groups(self, roots: list[tuple[_RunSums, list[_RunSums]]]) -> tuple[Group, ...]:
-        if self._asked.group_by == "none":
-            return ()
-        key: Callable[[_RunSums], str] = {
-            "session": lambda r: r.session_id or "no session",
-            "task": lambda r: r.task_id or "no task",
-            "model": lambda r: r.model or "unknown model",
-        }[self._asked.group_by]
-        groups: dict[str, list[tuple[_RunSums, list[_RunSums]]]] = defaultdict(list)
-        for root in roots:
-            groups[key(root[0])].append(root)
-        return _dearest_first(_group(n, g) for n, g in groups.items())
-
-    def _by_run(self, roots: list[tuple[_RunSums, list[_RunSums]]]) -> tuple[Group, ...]:
-        most = self._asked.most_runs
-        if len(roots) > most:
-            roots = sorted(roots, key=lambda r: -r[0].chars_sent)[:most]
-        return _dearest_first(_group(r[0].key[1], [r]) for r in roots)
 
     def _estimated(self, whole: Group) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -343,114 +247,6 @@ def profile_runs(
     for run in runs:
         profiler.add(run)
     return profiler.result(reading)
-
-
-def exponent_of(requests: list[int]) -> float | None:
-    """The power of n that what a run has sent by its n-th call grows with.
-
-    Least squares on logarithms over the calls from the second on.
-    """
-    if len(requests) < LEAST_CALLS or not all(requests):
-        return None
-    y = np.log(np.cumsum(np.array(requests, dtype=float)))[1:]
-    x = np.log(np.arange(2, len(requests) + 1, dtype=float))
-    away = x - x.mean()
-    return float((away * y).sum() / (away * away).sum())
-
-
-def _t_interval(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Interval:
-    n = len(values)
-    if not n:
-        return UNKNOWN
-    mean = float(values.mean())
-    if n < 2:
-        return Interval(mean, None, None, n)
-    half = t_quantile(n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
-    return Interval(mean, mean - half, mean + half, n)
-
-
-def _group(name: str, roots: list[tuple[_RunSums, list[_RunSums]]]) -> Group:
-    everyone = [r for root, subs in roots for r in (root, *subs)]
-    spending = Spending()
-    for run in everyone:
-        spending.merge(run.spending)
-    solved = [r.success for r, _ in roots if r.success is not None]
-    usd = spending.dollars.best
-    total_solved = sum(solved) if len(solved) == len(roots) else 0.0
-    return Group(
-        name=name,
-        runs=len(roots),
-        sub_runs=len(everyone) - len(roots),
-        success=_success([r for r, _ in roots]),
-        model_calls=sum(r.model_calls for r in everyone),
-        tool_calls=sum(r.repeats.tool_calls for r in everyone),
-        tokens=spending.tokens,
-        usd=spending.dollars,
-        seconds=add_seconds([r.seconds for r, _ in roots]),
-        chars_sent=sum(r.chars_sent for r in everyone),
-        chars_resent=sum(r.chars_resent for r in everyone),
-        usd_per_solved=usd / total_solved if usd is not None and total_solved else None,
-    )
-
-
-def _success(runs: list[_RunSums]) -> Interval:
-    """Mean of the runs that say, over tasks: several runs of one task are no more evidence."""
-    by_task: dict[str, list[float]] = defaultdict(list)
-    for place, run in enumerate(runs):
-        if run.success is not None:
-            by_task[run.task_id or f"#{place}"].append(run.success)
-    return proportion_interval(np.array([sum(v) / len(v) for v in by_task.values()]))
-
-
-def _ended(roots: list[tuple[_RunSums, list[_RunSums]]]) -> Ended:
-    solved = [_group("", [r]) for r in roots if r[0].success == 1]
-    failed = [_group("", [r]) for r in roots if r[0].success is not None and r[0].success < 1]
-
-    def ratio(of: Callable[[Group], float | None]) -> Interval:
-        return _ratio([of(g) for g in failed], [of(g) for g in solved])
-
-    return Ended(
-        solved=len(solved),
-        failed=len(failed),
-        tokens_ratio=ratio(lambda g: g.tokens.total),
-        usd_ratio=ratio(lambda g: g.usd.best),
-        calls_ratio=ratio(lambda g: g.model_calls),
-    )
-
-
-def _ratio(top: list[float | None], bottom: list[float | None]) -> Interval:
-    """Ratio of two unpaired means, by the delta method on logarithms; n is the smaller sample.
-
-    Two imagined runs in each sample, at twice and at half its mean, keep few runs that agree
-    from looking certain.
-    """
-    a = np.array([np.nan if v is None else v for v in top], dtype=float)
-    b = np.array([np.nan if v is None else v for v in bottom], dtype=float)
-    n = min(len(a), len(b))
-    means = [float(v.mean()) if len(v) else math.nan for v in (a, b)]
-    if not all(map(math.isfinite, means)) or min(means) <= 0:
-        return Interval(None, None, None, n)
-    ratio = means[0] / means[1]
-    if n < 2:
-        return Interval(ratio, None, None, n)
-    spreads = ((v.std(ddof=1) / v.mean()) ** 2 / len(v) + 2 * (LEAST / len(v)) ** 2 for v in (a, b))
-    error = math.sqrt(sum(spreads))
-    half = t_quantile(n - 1) * error
-    return Interval(ratio, ratio * math.exp(-half), ratio * math.exp(half), n)
-
-
-def _dearest_first(groups: Iterable[Group]) -> tuple[Group, ...]:
-    def cost(group: Group) -> tuple[float, float, str]:
-        return (-(group.usd.best or 0.0), -float(group.tokens.total or 0), group.name)
-
-    return tuple(sorted(groups, key=cost))
-
-
-def _beside(name: str, spending: Spending) -> Group:
-    nothing = Seconds(None, None, None, None, None)
-    return Group(
-        name, 0, 0, UNKNOWN, spending.calls, 0, spending.tokens, spending.dollars, nothing, 0, 0
-    )
 
 
 def _with_cost(run: TraceRun) -> TraceRun:

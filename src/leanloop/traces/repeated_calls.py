@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from leanloop.traces.profile_result import Loops, Repeats
 from leanloop.traces.trace import CallMark, Entry, Role, TraceRun
 
 SHORT = 40
@@ -92,6 +94,34 @@ def repeats_of(run: TraceRun) -> RunRepeats:
         if again:
             _judge(watch, mark, None)
     return watch.found
+
+
+def add_repeats(each: Sequence[RunRepeats]) -> Repeats:
+    """What runs repeated, together."""
+    counts = sorted((e.calls for e in each), reverse=True)
+    total, half, runs = sum(counts), 0, 0
+    while 2 * half < total:
+        half += counts[runs]
+        runs += 1
+    return Repeats(
+        calls=total,
+        retries=sum(e.retries for e in each),
+        rereads=sum(e.rereads for e in each),
+        waste=sum(e.waste for e in each),
+        observations=sum(e.observations for e in each),
+        observation_chars=sum(e.observation_chars for e in each),
+        runs=sum(c > 0 for c in counts),
+        half_in_runs=runs,
+    )
+
+
+def add_loops(each: Sequence[RunRepeats]) -> Loops:
+    """Runs that went in circles."""
+    return Loops(
+        runs=sum(e.circle_calls > 0 for e in each),
+        calls=sum(e.circle_calls for e in each),
+        stalled_runs=sum(e.stalled for e in each),
+    )
 
 
 def _call(watch: _Watch, mark: CallMark) -> None:

@@ -15,10 +15,10 @@ from leanloop.core.message import (
     Message,
     Request,
     ToolCall,
-    ToolMessage,
     UserMessage,
     with_messages,
 )
+from leanloop.levers.placing import between_rounds
 from leanloop.levers.plan import PlannedCall, fill, read_plan, result_value
 from leanloop.levers.planning.plan_first import ASK as ASK_IN_WORDS
 from leanloop.levers.protocol import Card, RunContext, SimpleLever, Stage
@@ -74,10 +74,7 @@ class PlanExecute(Stage):
                 await self._plan(request)
         if not self._told:
             return request
-        at = self._at
-        while at < len(request.messages) and isinstance(request.messages[at], ToolMessage):
-            at += 1  # a lever before this one has shortened the history: keep the round whole
-        return with_messages(request, (*request.messages[:at], *self._told, *request.messages[at:]))
+        return with_messages(request, between_rounds(request.messages, self._at, self._told))
 
     async def _plan(self, request: Request) -> None:
         question = msgspec.structs.replace(

@@ -10,10 +10,10 @@ from leanloop.core.message import (
     AssistantMessage,
     Message,
     Request,
-    ToolMessage,
     UserMessage,
     with_messages,
 )
+from leanloop.levers.placing import between_rounds
 from leanloop.levers.protocol import Card, Complete, RunContext, SimpleLever, Stage
 
 NAME = "planning.plan_first"
@@ -43,10 +43,7 @@ class PlanFirst(Stage):
             await self._ask(request)
         if not self._plan:
             return request
-        at = self._at
-        while at < len(request.messages) and isinstance(request.messages[at], ToolMessage):
-            at += 1  # a lever before this one has shortened the history: keep the round whole
-        return with_messages(request, (*request.messages[:at], *self._plan, *request.messages[at:]))
+        return with_messages(request, between_rounds(request.messages, self._at, self._plan))
 
     async def _ask(self, request: Request) -> None:
         ask = UserMessage(ASK)

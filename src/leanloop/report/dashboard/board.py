@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 POLL_S = 0.5
 """Seconds between two looks at the store while somebody watches."""
 Document = dict[str, Any]
+Saved = TypeVar("Saved")
 
 
 class Board(Protocol):
     """A study or a gateway as the page shows it."""
 
-    version: int
-    """Grows with every change."""
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
 
     def poll(self) -> bool:
         """Take in what the store has got since the last call.
@@ -56,27 +61,36 @@ class Shared:
             return await asyncio.to_thread(self.board.state, since)
 
 
-class Rows:
-    """Rows by their name, each with the version in which it last changed."""
+class Shown:
+    """What a page shows: a head, and rows by their name, each with the version that it came in."""
 
     def __init__(self) -> None:
+        self.version = 0
+        """Grows with every change."""
         self._rows: dict[str, tuple[int, Document]] = {}
+        self._head = Document()
 
-    def put(self, name: str, row: Document, version: int) -> bool:
-        """Keep a row.
+    def show(self, rows: Mapping[str, Document], head: Document) -> None:
+        """Show rows, in the place of those of the same names, and a head.
 
-        Returns:
-            Whether it is another one than before.
+        The first time counts as a change, whatever is shown.
         """
-        known = self._rows.get(name)
-        if known is not None and known[1] == row:
-            return False
-        self._rows[name] = version, row
-        return True
+        fresh = self.version + 1
+        nothing = 0, None
+        moved = {n: row for n, row in rows.items() if self._rows.get(n, nothing)[1] != row}
+        self._rows |= {name: (fresh, row) for name, row in moved.items()}
+        if moved or head != self._head or not self.version:
+            self.version, self._head = fresh, head
 
-    def since(self, version: int) -> list[Document]:
-        """Rows that changed after a version."""
-        return [row for at, row in self._rows.values() if at > version]
+    def state(self, since: int = 0) -> Document:
+        """What is shown; of the rows only those that changed after a version."""
+        rows = [row for at, row in self._rows.values() if at > since]
+        return {"version": self.version, "whole": since == 0, "head": self._head, "rows": rows}
 
-    def __len__(self) -> int:
-        return len(self._rows)
+
+def read_saved(raw: bytes, form: type[Saved]) -> Saved | None:
+    """What a process saved for those who watch it; None of another version of leanloop."""
+    try:
+        return msgspec.json.decode(raw, type=form)
+    except msgspec.DecodeError:
+        return None

@@ -12,7 +12,7 @@ from leanloop.core.errors import BadInputError
 from leanloop.core.tokens import CLASSES, sum_tokens
 from leanloop.gateway.caps import day_of
 from leanloop.gateway.standing import GatewayStanding
-from leanloop.report.dashboard.board import Document, Rows
+from leanloop.report.dashboard.board import Document, Shown, read_saved
 from leanloop.store.following import follow_calls
 from leanloop.store.protocol import Store
 from leanloop.traces.cache_breaks import CacheBreaks
@@ -81,7 +81,6 @@ class GatewayBoard:
 
     def __init__(self, store: Store, name: str) -> None:
         self.name = name
-        self.version = 0
         self._store, self._log = store, store.call_log(name)
         self._following = follow_calls(self._log)
         self._sessions: OrderedDict[str, Watched] = OrderedDict()
@@ -92,8 +91,13 @@ class GatewayBoard:
         self._outcomes: dict[str, tuple[str, float]] = {}
         self._standing: GatewayStanding | None = None
         self._number = 0
-        self._rows, self._head = Rows(), Document()
+        self._shown = Shown()
         self._prices = TracePrices()
+
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
+        return self._shown.version
 
     def poll(self) -> bool:
         """Take in what the store has got since the last call.
@@ -109,17 +113,17 @@ class GatewayBoard:
         saved = self._store.standing(self.name, self._number)
         if saved is not None:
             self._number = saved[0]
-            self._standing = _standing(saved[1])
+            self._standing = read_saved(saved[1], GatewayStanding)
         for name in changed & set(self._sessions):
             self._break(self._sessions[name])
         if changed or saved is not None or not self.version:
-            self._show(changed & set(self._sessions))
+            fresh = {n: self._row(self._sessions[n]) for n in changed & set(self._sessions)}
+            self._shown.show(fresh, self._new_head())
         return len(rows) >= AT_ONCE
 
     def state(self, since: int = 0) -> Document:
         """What is shown; of its rows only those that changed after a version."""
-        rows = self._rows.since(since)
-        return {"version": self.version, "whole": since == 0, "head": self._head, "rows": rows}
+        return self._shown.state(since)
 
     def session(self, name: str) -> Document:
         """A session with its calls.
@@ -165,13 +169,6 @@ class GatewayBoard:
 
     def _priced(self, call: TraceCall) -> Priced | None:
         return self._prices.find(call.model, call.provider)
-
-    def _show(self, changed: set[str]) -> None:
-        fresh = self.version + 1
-        moved = [self._rows.put(n, self._row(self._sessions[n]), fresh) for n in changed]
-        head = self._new_head()
-        if any(moved) or head != self._head or not self.version:
-            self.version, self._head = fresh, head
 
     def _row(self, watched: Watched) -> Document:
         first, last = watched.calls[0], watched.calls[-1]
@@ -243,14 +240,6 @@ class GatewayBoard:
         plan = canary.plan
         terms = {"share": plan.share, "margin": plan.margin, "level": plan.level}
         return {"fell_back": verdict.fell_back, "arms": arms, **terms}
-
-
-def _standing(raw: bytes) -> GatewayStanding | None:
-    try:
-        return msgspec.json.decode(raw, type=GatewayStanding)
-    except msgspec.DecodeError:
-        # Of another version of leanloop.
-        return None
 
 
 def _trace(watched: Watched) -> TraceRun:
