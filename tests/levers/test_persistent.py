@@ -310,7 +310,7 @@ async def test_an_entry_that_cannot_be_read_is_passed_over(settings, body):
 
 
 async def test_a_plan_that_was_demoted_or_broke_makes_room_for_one_that_works():
-    for spoil in (lambda e: [Put(e)], lambda e: [Put(e), Demote(e.entry_id)]):
+    for demoted in (False, True):
         office = Office(PLAN)
         task = office.tasks("lookup")[0]
         await office.run(task)
@@ -324,7 +324,8 @@ async def test_a_plan_that_was_demoted_or_broke_makes_room_for_one_that_works():
             return oracle(msgspec.structs.replace(request, messages=tuple(own)))
 
         office.models["small"] = ScriptedModel(script, latency_s=0.0)
-        office.memory.apply(spoil(msgspec.structs.replace(entry, body=body)))
+        office.memory.apply([Put(msgspec.structs.replace(entry, body=body))])
+        office.memory.apply([Demote(entry.entry_id)] * demoted)
         run = await office.run(task)
         assert run.success == 1
         (found,) = office.memory

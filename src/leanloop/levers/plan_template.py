@@ -352,10 +352,10 @@ def _reference(made: Sequence[Made], text: str, prompt: str) -> str | None:
             if str(value).casefold() == text.casefold():
                 named = len(asked & set(words_of(field.replace("_", " "))))
                 found.append((-named, -i, f"#E{i + 1}.{field}"))
-    first, *others = sorted(found) or [None]
-    if first is None or any(other[:2] == first[:2] for other in others):
+    found.sort()
+    if not found or any(other[:2] == found[0][:2] for other in found[1:]):
         return None
-    return first[2]
+    return found[0][2]
 
 
 def fields_of(value: Json) -> Iterator[tuple[str, Json]]:
