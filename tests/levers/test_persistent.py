@@ -25,6 +25,7 @@ from leanloop.levers.memory.skills import LEVER as SKILLS_LEVER
 from leanloop.levers.plan_template import Template, fill_by_look
 from leanloop.levers.planning.plan_cache import LEVER as PLAN_CACHE
 from leanloop.levers.protocol import Ended, RunContext, Stage, no_model
+from leanloop.levers.tools.protocol import LEVER as PROTOCOL
 from leanloop.loop.run_memory import RunMemory
 from leanloop.loop.working_memory import WorkingMemory
 from leanloop.models.scripted import ScriptedModel
@@ -431,3 +432,42 @@ async def test_a_skill_shows_the_calls_that_its_plan_keeps():
     steps = skill.body["example"]["steps"]
     assert [s["arguments"]["name"] for s in steps] == ["Bo Li", "Blue"]
     assert [s["result"] for s in steps] == [{"team": "Blue"}, {"lead": "Kim"}]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "given", "made"),
+    [
+        ({"type": "object"}, {"q": "x", "limit": 3}, {"q": "x", "limit": 3}),
+        (
+            {"properties": {"q": {"type": "string"}}, "additionalProperties": True},
+            {"q": "x", "limit": 3},
+            {"q": "x", "limit": 3},
+        ),
+        (
+            {"properties": {"name": {}}, "required": ["name"], "additionalProperties": True},
+            {"nmae": "Ana"},
+            {"name": "Ana"},
+        ),
+        ({"properties": {"n": {"type": "number"}}}, {"n": "nan"}, {"n": "nan"}),
+        ({"properties": {"n": {"type": "number"}}}, {"n": "2.5"}, {"n": 2.5}),
+        (
+            {"properties": {"s": {"enum": ["assigned"]}}},
+            {"s": "asigned"},
+            {"s": "assigned"},
+        ),
+        ({"properties": {"s": {"enum": ["assigned"]}}}, {"s": "unassigned"}, None),
+        ({"properties": {"s": {"enum": ["inactive", "gone"]}}}, {"s": "active"}, None),
+    ],
+)
+async def test_a_protocol_leaves_what_the_schema_leaves_open_and_turns_nothing_round(
+    parameters, given, made
+):
+    tools = (ToolSpec("find", "", parameters),)
+    context = RunContext(Task("t", "?", Split.SEARCH), tools, (), "small", no_model)
+    outcome = await PROTOCOL.stage("on", context).on_tool_call(ToolCall("c", "find", given))
+    if made is None:
+        assert isinstance(outcome, ToolMessage)
+        assert outcome.is_error
+    else:
+        assert isinstance(outcome, ToolCall)
+        assert outcome.arguments == made
