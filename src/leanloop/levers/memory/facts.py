@@ -150,7 +150,8 @@ def _cue(fact: FactBody) -> str:
 def _line(fact: FactBody) -> str:
     arguments = ", ".join(f"{k}={v}" for k, v in fact.arguments.items())
     fields = ", ".join(f"{k} = {v}" for k, v in fact.fields.items())
-    return f"- {fact.tool}({arguments}): {fields}"
+    # What has line breaks could pass for more facts, or for the end of them.
+    return " ".join(f"- {fact.tool}({arguments}): {fields}".split())
 
 
 def _plain(value: Json) -> str:

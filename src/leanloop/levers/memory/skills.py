@@ -85,7 +85,8 @@ class Skills(Stage):
             return _in_front(request, list(self._shown.values()))
         if not self._on:
             return request
-        lines = [f"- {name}: {body.template.text}" for name, body in self._shown.items()]
+        shown = [f"- {name}: {body.template.text}" for name, body in self._shown.items()]
+        lines = [" ".join(line.split()) for line in shown]
         note = UserMessage("\n".join((HEADING, *lines)))
         return msgspec.structs.replace(
             request,
