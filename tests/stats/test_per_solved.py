@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leanloop.stats.per_solved import PaidBack, paid_back
+from leanloop.stats.interval import Interval
+from leanloop.stats.per_solved import PaidBack, paid_back, per_solved_ratio
+from leanloop.stats.resampling import sample_of
 
 
 def test_it_is_paid_back_from_the_task_on_from_which_the_sum_stays_below():
@@ -27,3 +29,12 @@ def test_what_saves_nothing_is_shown_to_at_the_rate_that_is_promised(n):
         for _ in range(4000)
     ]
     assert 0.015 < np.mean(shown) < 0.035
+
+
+def test_one_task_has_a_ratio_and_no_interval():
+    a, b = np.array([[1.0], [8.0]]), np.array([[1.0], [2.0]])
+    assert per_solved_ratio(a, b, sample_of(1)) == Interval(0.25, None, None, 1)
+    assert per_solved_ratio(a, b * [[0], [1]], sample_of(1)).mean is None
+    two = per_solved_ratio(np.tile(a, 2), np.array([[1.0, 1.0], [2.0, 6.0]]), sample_of(2))
+    assert two.mean == 0.5
+    assert two.low is not None

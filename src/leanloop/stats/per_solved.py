@@ -30,6 +30,9 @@ def per_solved_ratio(a: Floats, b: Floats, sample: Sample) -> Interval:
     if not n or not np.isfinite(every).all():
         return Interval(None, None, None, n)
     mean = float(_ratio(every.sum(axis=1)))
+    if n == 1:
+        # Every draw is the one task, which tells nothing of others.
+        return Interval(mean if math.isfinite(mean) else None, None, None, n)
     drawn = _ratio(sample.units.totals(every) @ sample.unit_draws.T)
     low, high = np.percentile(drawn, [LOW, HIGH], method="inverted_cdf").tolist()
     ends = [x if math.isfinite(x) else None for x in (mean, low, high)]
