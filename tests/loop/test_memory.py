@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leanloop.core.memory import Demote, Entry, Kind, Origin, Put, Trust, Used
+from leanloop.core.memory import MOST_BYTES, Demote, Entry, Kind, Origin, Put, Trust, Used
 from leanloop.core.run import Status
 from leanloop.core.task import Split, Task
 from leanloop.levers.protocol import Ended
@@ -112,3 +112,11 @@ def test_a_copy_is_its_own():
     copy.set(GOOD.entry_id, None)
     assert len(memory) == 1
     assert len(copy) == 0
+
+
+def test_what_is_too_long_to_be_sent_again_is_not_kept():
+    view = RunMemory(WorkingMemory(), task(0), Origin())
+    assert view.may_learn(Ended(Status.FINISHED, 1.0, "x", ()))
+    view.put(msgspec.structs.replace(GOOD, body="w" * MOST_BYTES))
+    view.put(GOOD)
+    assert [c.entry.key for c in view.changes(1.0) if isinstance(c, Put)] == ["good"]

@@ -13,14 +13,14 @@ from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError
 from leanloop.core.memory import Entry, Kind, Put
 from leanloop.core.run import Run, RunKey, Status
-from leanloop.core.task import Split
+from leanloop.core.task import Split, Task
 from leanloop.models.builtin import ModelSpec
 from leanloop.models.scripted import ScriptedModel
 from leanloop.report.html import write_report
 from leanloop.report.terminal import show_result
 from leanloop.search.kept_memory import KeptMemory
 from leanloop.search.spec import Budget, MemorySpec, SearchPlan, StudySpec, SuiteSpec
-from leanloop.search.streams import Streams
+from leanloop.search.streams import Streams, check_streams
 from leanloop.search.study import Silent, Study
 from leanloop.store.sql import SqlStore
 from leanloop.suites.backoffice.suite import BackofficeOptions, BackofficeSuite
@@ -141,6 +141,25 @@ def test_a_lever_that_carries_over_needs_an_order():
     )
     with pytest.raises(BadInputError, match=r"levers\.memory\.facts.*streams"):
         Study(spec, models={})
+
+
+async def test_a_configuration_that_is_run_alone_needs_an_order_too(tmp_path):
+    spec = StudySpec(
+        name="x",
+        models={"small": ModelSpec("scripted", "tests.levers.oracle:none")},
+        suite=SuiteSpec("backoffice", {**OPTIONS, "streams": 0}),
+    )
+    with pytest.raises(BadInputError, match="no order"):
+        await Study(spec, models={}).run_one(PLAN, Split.SEARCH, store_in(tmp_path), Silent())
+
+
+def test_two_tasks_in_one_place_are_refused_where_order_counts():
+    tasks = [Task(t, "?", Split.SEARCH, stream="a", position=3) for t in "xy"]
+    check_streams([], tasks)
+    holdout = msgspec.structs.replace(tasks[1], split=Split.HOLDOUT)
+    check_streams(["memory.facts"], [tasks[0], holdout])
+    with pytest.raises(BadInputError, match="'x' and 'y' both have position 3 of stream 'a'"):
+        check_streams(["memory.facts"], tasks)
 
 
 def test_a_bound_of_nothing_is_refused():

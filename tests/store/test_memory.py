@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 
 import pytest
+import sqlalchemy as sa
 
 from leanloop.core.memory import Entry, Forget, Kind, Put, Used
 from leanloop.search.kept_memory import KeptMemory
@@ -106,6 +108,13 @@ def test_a_memory_never_grows_past_its_bound_and_keeps_what_is_worth_most(store)
         alive = [e for e in memory.news().entries.values() if e is not None]
         assert len(alive) <= 3
     assert any(e.key == "good" for e in alive)
+
+
+def test_more_changes_at_once_than_a_query_takes_values_are_kept(store):
+    few = sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER
+    sa.event.listen(store._engine, "checkout", lambda raw, *_: raw.setlimit(few, 600))
+    store.memory("m").apply([Put(entry(str(i))) for i in range(1500)], 5000)
+    assert len(store.memory("m").news().entries) == 1500
 
 
 def test_memories_are_apart_and_named(store):

@@ -20,9 +20,12 @@ from leanloop.levers.builtin import all_levers
 from leanloop.loop.agent import Agent, Limits
 from leanloop.models.scripted import ScriptedModel
 from leanloop.search.spec import read_study
+from leanloop.search.streams import check_streams
 from leanloop.search.study import Study
 from leanloop.suites.builtin import build_suite
 from leanloop.suites.protocol import Suite
+from leanloop.suites.python_tasks import CaseSuite
+from leanloop.suites.splitting import Draw
 from tests.suites.conformance import SuiteConformance
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -86,6 +89,26 @@ class TestJsonl(SuiteConformance):
             environment.close()
         assert names["note"] == ["list_files", "read_file", "get_article", "add"]
         assert names["sum-1"] == ["get_article", "add"]
+
+
+def test_lines_and_cases_may_be_a_stream(tmp_path: Path) -> None:
+    options = lines(tmp_path, *({"id": i, "prompt": f"p{i}", "expected": 1} for i in range(5)))
+    apart = every(build_suite("jsonl", options, tmp_path)).values()
+    assert {(t.stream, t.position) for t in apart} == {(None, None)}
+    suite = build_suite("jsonl", {**options, "ordered": True}, tmp_path)
+    places = {i: (t.stream, t.position) for i, t in every(suite).items()}
+    assert places == {str(i): ("tasks", i) for i in range(5)}
+    check_streams(["memory.facts"], list(every(suite).values()))
+    cases = [Case(f"p{i}", expected=1, id=str(i), stream="ab"[i % 2]) for i in range(4)]
+    cases.append(Case("last", expected=1, id="last", stream="a", position=9))
+    found = every(CaseSuite("x", "", cases, Draw()))
+    assert {i: (t.stream, t.position) for i, t in found.items()} == {
+        "0": ("a", 0),
+        "1": ("b", 0),
+        "2": ("a", 1),
+        "3": ("b", 1),
+        "last": ("a", 9),
+    }
 
 
 def test_other_names_groups_splits_and_tags(tmp_path: Path) -> None:

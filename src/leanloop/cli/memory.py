@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +14,22 @@ from rich.table import Table
 
 from leanloop.cli.options import JsonOption, StoreOption, answers_console, emit, store_place
 from leanloop.core.errors import BadInputError
-from leanloop.core.memory import Entry, Forget, Origin, Put
+from leanloop.core.memory import MOST_BYTES, Entry, Forget, Kind, Origin, Put
+from leanloop.levers.memory.facts import read_fact
+from leanloop.levers.memory.skills import read_skill
+from leanloop.levers.plan_template import read_template
 from leanloop.store.memory import SqlMemory
 from leanloop.store.sql import SqlStore
 
 BOUND = 1000
+
+
+READERS: dict[Kind, Callable[[Entry], object]] = {
+    Kind.FACT: read_fact,
+    Kind.PLAN: lambda entry: read_template(entry.body),
+    Kind.SKILL: read_skill,
+}
+"""What reads the body of an entry; None where no lever could use it."""
 
 
 class Action(enum.StrEnum):
@@ -45,6 +56,26 @@ class MemoryLine(msgspec.Struct, frozen=True):
     demoted: int
 
 
+class MemoryDone(msgspec.Struct, frozen=True):
+    """What a change of a memory came to.
+
+    Attributes:
+        name: The memory.
+        done: What was done.
+        entries: Of how many entries.
+        new: Of these, how many the memory did not have.
+        let_go: Entries that had to go, since the memory holds no more.
+        holds: Entries that it holds now.
+    """
+
+    name: str
+    done: str
+    entries: int
+    new: int
+    let_go: int
+    holds: int
+
+
 ActionArgument = Annotated[Action, typer.Argument(help="What to do.")]
 NameArgument = Annotated[str | None, typer.Argument(metavar="[MEMORY]", help="Which one.")]
 EntriesArgument = Annotated[
@@ -53,7 +84,14 @@ EntriesArgument = Annotated[
 FileOption = Annotated[
     Path | None, typer.Option("--file", help="JSONL, one entry a line; for export and import.")
 ]
-BoundOption = Annotated[int, typer.Option("--bound", min=1, help="Entries after an import.")]
+BoundOption = Annotated[
+    int | None,
+    typer.Option(
+        "--bound",
+        min=1,
+        help=f"Entries after an import; {BOUND}, or as many as there are, when left out.",
+    ),
+]
 
 
 def memory(
@@ -61,7 +99,7 @@ def memory(
     name: NameArgument = None,
     entries: EntriesArgument = None,
     file: FileOption = None,
-    bound: BoundOption = BOUND,
+    bound: BoundOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -74,16 +112,20 @@ def memory(
         if name is None:
             _list_all(opened, action, json=json)
             return
+        if not name.strip():
+            raise BadInputError("MEMORY", "takes a name")
         if action is not Action.IMPORT and name not in opened.memories():
             known = ", ".join(opened.memories()) or "none"
             raise BadInputError(f"memory {name!r} in {opened.place}", f"is not there; {known} are")
         kept = opened.memory(name)
         if action is Action.IMPORT:
-            _import(kept, file, bound)
+            _say(_import(kept, file, bound), json=json)
         elif action is Action.FORGET:
-            _forget(kept, entries or [], bound)
+            _say(_forget(kept, entries or []), json=json)
+        elif action is Action.EXPORT:
+            _say(_export(kept, entries or [], file), json=json)
         else:
-            _show(kept, action, entries or [], (file, json))
+            _show(kept, action, entries or [], json=json)
     finally:
         opened.close()
 
@@ -100,31 +142,57 @@ def _list_all(store: SqlStore, action: Action, *, json: bool) -> None:
         return
     table = Table("memory", "entries", "demoted")
     for line in lines:
-        table.add_row(line.name, str(line.entries), str(line.demoted))
+        table.add_row(_plain(line.name), str(line.entries), str(line.demoted))
     answers_console().print(table)
 
 
-def _show(
-    kept: SqlMemory, action: Action, ids: Sequence[str], out: tuple[Path | None, bool]
-) -> None:
-    file, json = out
+def _say(done: MemoryDone, *, json: bool) -> None:
+    if json:
+        emit(done)
+        return
+    entries = "1 entry" if done.entries == 1 else f"{done.entries} entries"
+    new = f", {done.new} new" if done.done == "imported" else ""
+    gone = f"; {done.let_go} of the least worth were let go" if done.let_go else ""
+    text = f"{done.done} {entries}{new}{gone}; {_plain(done.name)} holds {done.holds}"
+    answers_console().print(text, highlight=False, soft_wrap=True)
+
+
+def _chosen(kept: SqlMemory, ids: Sequence[str]) -> list[Entry]:
+    """The entries of these ids; all without any."""
     found = _entries(kept)
     missing = set(ids) - {e.entry_id for e in found}
     if missing:
         raise BadInputError(f"memory {kept.name!r}", f"has no entry {min(missing)!r}")
-    found = [e for e in found if not ids or e.entry_id in ids]
-    if action is Action.EXPORT:
-        if file is None:
-            raise BadInputError("--file", "is missing: where to?")
+    return [e for e in found if not ids or e.entry_id in ids]
+
+
+def _export(kept: SqlMemory, ids: Sequence[str], file: Path | None) -> MemoryDone:
+    found = _chosen(kept, ids)
+    if file is None:
+        raise BadInputError("--file", "is missing: where to?")
+    try:
         file.write_bytes(b"".join(msgspec.json.encode(e) + b"\n" for e in found))
-    elif json:
+    except OSError as error:
+        raise BadInputError(str(file), error.strerror or "cannot be written") from error
+    return MemoryDone(kept.name, "exported", len(found), 0, 0, len(_entries(kept)))
+
+
+def _show(kept: SqlMemory, action: Action, ids: Sequence[str], *, json: bool) -> None:
+    found = _chosen(kept, ids)
+    if json:
         emit(found)
     elif action is Action.LIST:
         answers_console().print(_table(found))
     else:
         for entry in found:
             text = msgspec.json.format(msgspec.json.encode(entry), indent=1).decode()
-            answers_console().print(f"{entry.entry_id}\n{text}", highlight=False, markup=False)
+            lines = "\n".join(map(_plain, text.split("\n")))
+            answers_console().print(f"{entry.entry_id}\n{lines}", highlight=False, markup=False)
+
+
+def _plain(text: str) -> str:
+    """The text with what a terminal would act on written out: entries may come from anywhere."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def _table(entries: Sequence[Entry]) -> Table:
@@ -133,21 +201,21 @@ def _table(entries: Sequence[Entry]) -> Table:
         t = e.trust
         without = f"{t.solved_without:g} of {t.withheld}"
         origin = e.origin.task_id or e.origin.split or "unknown"
-        row = (e.entry_id, str(e.version), f"{e.name}: {e.cue}"[:60], origin, str(t.used))
+        what = _plain(f"{e.name}: {e.cue}"[:60])
+        row = (e.entry_id, str(e.version), what, _plain(origin), str(t.used))
         table.add_row(*row, f"{t.solved:g}", without, "demoted" if t.demoted else "")
     return table
 
 
-def _forget(kept: SqlMemory, ids: Sequence[str], bound: int) -> None:
-    known = {e.entry_id for e in _entries(kept)}
-    missing = set(ids) - known
-    if missing or not ids:
-        which = f"no entry {min(missing)!r} there" if missing else "is missing: forget which?"
-        raise BadInputError("ENTRY", which)
-    kept.apply([Forget(i, "a person wanted it gone") for i in ids], max(bound, len(known)))
+def _forget(kept: SqlMemory, ids: Sequence[str]) -> MemoryDone:
+    if not ids:
+        raise BadInputError("ENTRY", "is missing: forget which?")
+    gone, there = _chosen(kept, ids), len(_entries(kept))
+    kept.apply([Forget(e.entry_id, "a person wanted it gone") for e in gone], max(BOUND, there))
+    return MemoryDone(kept.name, "forgot", len(gone), 0, 0, len(_entries(kept)))
 
 
-def _import(kept: SqlMemory, file: Path | None, bound: int) -> None:
+def _import(kept: SqlMemory, file: Path | None, bound: int | None) -> MemoryDone:
     """Entries of a file; what they were trusted with elsewhere does not count here."""
     if file is None:
         raise BadInputError("--file", "is missing: from where?")
@@ -155,18 +223,36 @@ def _import(kept: SqlMemory, file: Path | None, bound: int) -> None:
         lines = file.read_bytes().splitlines()
     except OSError as error:
         raise BadInputError(str(file), error.strerror or "cannot be read") from error
-    changes = []
+    origin = Origin(split="import", learned_at=time.time())
+    read: dict[str, Entry] = {}
     for i, line in enumerate(lines, 1):
         if line.strip():
-            try:
-                entry = msgspec.json.decode(line, type=Entry)
-            except msgspec.DecodeError as error:
-                raise BadInputError(f"{file}: line {i}", str(error)) from error
-            origin = Origin(split="import", learned_at=time.time())
-            changes.append(
-                Put(Entry(entry.kind, entry.key, entry.name, entry.cue, entry.body, origin))
-            )
-    kept.apply(changes, bound)
+            e = _entry(line, f"{file}: line {i}")
+            read[e.entry_id] = Entry(e.kind, e.key, e.name, e.cue, e.body, origin)
+    before = {e.entry_id for e in _entries(kept)}
+    kept.apply([Put(e) for e in read.values()], bound or max(BOUND, len(before)))
+    new = read.keys() - before
+    holds = len(_entries(kept))
+    let_go = len(before) + len(new) - holds
+    return MemoryDone(kept.name, "imported", len(read), len(new), let_go, holds)
+
+
+def _entry(line: bytes, where: str) -> Entry:
+    """The entry of a line.
+
+    Raises:
+        BadInputError: It is none, or no lever could use it.
+    """
+    try:
+        entry = msgspec.json.decode(line, type=Entry)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInputError(where, str(error)) from error
+    if len(line) > MOST_BYTES:
+        problem = f"is {len(line):,} bytes long; an entry has at most {MOST_BYTES:,}"
+        raise BadInputError(where, problem)
+    if READERS[entry.kind](entry) is None:
+        raise BadInputError(where, f"body: holds no {entry.kind} that could be used")
+    return entry
 
 
 def _entries(kept: SqlMemory) -> list[Entry]:

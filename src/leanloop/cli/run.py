@@ -28,6 +28,7 @@ from leanloop.report.terminal import TerminalObserver, describe_member
 from leanloop.search.kept_memory import KeptMemory
 from leanloop.search.result import Member
 from leanloop.search.spec import read_study
+from leanloop.search.streams import memory_levers
 from leanloop.search.study import Study
 from leanloop.search.task_report import say_runs
 from leanloop.store.sql import SqlStore
@@ -86,8 +87,11 @@ def _run(
     """The configuration's figures, and what should be known of its runs."""
     console, store = errors_console(), SqlStore(place)
     split, name = what
+    if name is not None and not name.strip():
+        raise BadInputError("--memory", "takes a name")
     bound = study.spec.memory.bound
     memory = None if name is None else KeptMemory(store.memory(name), bound)
+    before = 0 if memory is None else len(memory)
 
     async def go(observer: TerminalObserver) -> Member:
         try:
@@ -99,9 +103,17 @@ def _run(
         study.load_models(tell_fetch(console))
         with TerminalObserver(console) as observer:
             member = asyncio.run(go(observer))
-        made = [r for r in store.runs(study.spec.name) if r.key.configuration_id == member.id]
-        return member, say_runs([r for r in made if r.split is split])
+        kept = store.runs(study.name_of_runs(memory))
+        made = [r for r in kept if r.key.configuration_id == member.id and r.split is split]
+        said = [] if memory is None else [_say_memory(memory, configuration, before)]
+        return member, [*say_runs(made), *said]
     except (KeyboardInterrupt, StoppedError) as ended:
         raise stopped(console, ended) from None
     finally:
         store.close()
+
+
+def _say_memory(memory: KeptMemory, configuration: Configuration, before: int) -> str:
+    if not memory_levers(configuration):
+        return f"memory {memory.name!r} was not used: no lever here carries anything over"
+    return f"memory {memory.name!r} holds {len(memory)} entries; {before} when this began"

@@ -10,6 +10,8 @@ import msgspec
 
 from leanloop.core.message import Json
 
+MOST_BYTES = 64_000
+"""What an entry takes as JSON, at most: it is sent with every task that it is like."""
 MOST_DIFFERENCES = 256
 """Differences between runs with an entry and without that are kept; the oldest go first."""
 

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from leanloop.core.memory import (
+    MOST_BYTES,
     Demote,
     Entry,
     Forget,
@@ -90,7 +91,9 @@ class RunMemory:
         return known
 
     def put(self, entry: Entry) -> None:
-        """Keep an entry, with where it comes from."""
+        """Keep an entry, with where it comes from, unless it is too long to be sent again."""
+        if len(msgspec.json.encode(entry)) > MOST_BYTES:
+            return
         success = None if self._ended is None else self._ended.success
         origin = msgspec.structs.replace(
             self._origin,

@@ -30,15 +30,27 @@ def check_streams(settings: Iterable[str], tasks: Sequence[Task]) -> None:
     """See that levers which carry something over have an order to carry it along.
 
     Raises:
-        BadInputError: A task has no place in a stream.
+        BadInputError: A task has no place in a stream, or another has the same.
     """
     carrying = memory_levers(settings)
-    if carrying and any(t.stream is None or t.position is None for t in tasks):
-        raise BadInputError(
-            f"levers.{carrying[0]}",
-            "carries over from task to task, and the suite's tasks have no order; "
-            "for the back office set suite.options.streams to 1 or more",
-        )
+    if not carrying:
+        return
+    places: dict[tuple[Split, str, int], Task] = {}
+    for task in tasks:
+        if task.stream is None or task.position is None:
+            raise BadInputError(
+                f"levers.{carrying[0]}",
+                f"carries over from task to task, and the suite's tasks have no order: "
+                f"{task.task_id!r} has no stream and position; for the back office set "
+                "suite.options.streams to 1 or more",
+            )
+        other = places.setdefault((task.split, task.stream, task.position), task)
+        if other is not task:
+            raise BadInputError(
+                f"levers.{carrying[0]}",
+                f"carries over from task to task, and {other.task_id!r} and {task.task_id!r} both "
+                f"have position {task.position} of stream {task.stream!r}",
+            )
 
 
 @dataclass

@@ -226,8 +226,9 @@ class Study:
                 runs are kept as a study of their own, ``NAME with MEMORY``.
         """
         record = self.record()
-        if memory is not None:
-            record = msgspec.structs.replace(record, name=f"{record.name} with {memory.name}")
+        record = msgspec.structs.replace(record, name=self.name_of_runs(memory))
+        if memory is None and self.recorded is None:
+            check_streams(configuration, self.suite.tasks(split))
         store.open_study(record)
         self._keep_tasks(store, record.name)
         table = RunTable(self.prices)
@@ -247,6 +248,10 @@ class Study:
             search=found if split is Split.SEARCH else figures(empty, configuration),
             holdout=found if split is Split.HOLDOUT else None,
         )
+
+    def name_of_runs(self, memory: KeptMemory | None) -> str:
+        """The study in the store that runs with a memory are kept as."""
+        return self.spec.name if memory is None else f"{self.spec.name} with {memory.name}"
 
     async def optimize(
         self, store: Store, observer: Observer | None = None, runner: Runner | None = None

@@ -9,9 +9,9 @@ import numpy as np
 
 from leanloop.stats.interval import Interval
 from leanloop.stats.resampling import Floats, Sample
+from leanloop.stats.student import t_quantile
 
 LOW, HIGH = 2.5, 97.5
-Z = 1.96
 
 
 def per_solved_ratio(a: Floats, b: Floats, sample: Sample) -> Interval:
@@ -30,6 +30,9 @@ def per_solved_ratio(a: Floats, b: Floats, sample: Sample) -> Interval:
     if not n or not np.isfinite(every).all():
         return Interval(None, None, None, n)
     mean = float(_ratio(every.sum(axis=1)))
+    if n == 1:
+        # Every draw is the one task, which tells nothing of others.
+        return Interval(mean if math.isfinite(mean) else None, None, None, n)
     drawn = _ratio(sample.units.totals(every) @ sample.unit_draws.T)
     low, high = np.percentile(drawn, [LOW, HIGH], method="inverted_cdf").tolist()
     ends = [x if math.isfinite(x) else None for x in (mean, low, high)]
@@ -78,8 +81,10 @@ def paid_back(a: Floats, b: Floats) -> PaidBack:
         return PaidBack(None, None, None, n)
     total, count = saved.cumsum(), np.arange(1, n + 1)
     spread = np.sqrt(np.maximum((saved**2).cumsum() - total**2 / count, 0.0))
+    free = np.maximum(count - 1, 1)
+    reach = np.array([t_quantile(f) for f in free.tolist()])
     # One task tells nothing of a spread.
-    low = np.where(count > 1, total - Z * spread * np.sqrt(count / np.maximum(count - 1, 1)), -1.0)
+    low = np.where(count > 1, total - reach * spread * np.sqrt(count / free), -1.0)
     return PaidBack(_for_good(total), _for_good(low), float(total[-1]), n)
 
 

@@ -11,6 +11,9 @@ from leanloop.core.memory import Entry, MemoryChange, after_change, changed_id
 from leanloop.store.database import Database
 from leanloop.store.tables import ENTRIES, MEMORIES
 
+AT_ONCE = 500
+"""Entries that are asked for at once: a database takes only so many values."""
+
 
 class News(msgspec.Struct, frozen=True):
     """What has happened to a memory since one looked.
@@ -91,8 +94,11 @@ class SqlMemory:
 
     def _some(self, connection: sa.Connection, ids: Sequence[str]) -> dict[str, Entry | None]:
         query = sa.select(ENTRIES.c.entry_id, ENTRIES.c.entry_json)
-        rows = connection.execute(query.where(self._mine & ENTRIES.c.entry_id.in_(set(ids))))
-        return {entry_id: _read(raw) for entry_id, raw in rows}
+        wanted, found = list(dict.fromkeys(ids)), dict[str, Entry | None]()
+        for at in range(0, len(wanted), AT_ONCE):
+            some = self._mine & ENTRIES.c.entry_id.in_(wanted[at : at + AT_ONCE])
+            found |= {i: _read(raw) for i, raw in connection.execute(query.where(some))}
+        return found
 
     def _set(
         self, connection: sa.Connection, entry_id: str, entry: Entry | None, number: int

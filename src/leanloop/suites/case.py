@@ -40,6 +40,10 @@ class Case:
         graded_by: What decides how an answer is scored, as text, where that can be told; a
             study refuses to go on with a task that is scored otherwise.
         where: File and line that it is from, for errors.
+        stream: The ordered stream that it belongs to, for an agent that lives longer than a
+            task; "" when it stands alone.
+        position: Where it stands in the stream, from 0; the order in which the cases of
+            the stream are given when None.
     """
 
     prompt: str
@@ -54,6 +58,8 @@ class Case:
     split: Split | str | None = None
     graded_by: str = ""
     where: str = ""
+    stream: str = ""
+    position: int | None = None
 
     @property
     def place(self) -> str:

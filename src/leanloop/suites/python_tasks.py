@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -91,6 +92,11 @@ class CaseSuite:
         free = {i: c.group or i for i, c in self._cases.items() if c.split is None}
         splits = {i: _named(c) for i, c in self._cases.items() if c.split is not None}
         splits |= split_groups(free, draw) if free else {}
+        before = Counter[str]()
+        places = {}
+        for i, c in self._cases.items():
+            places[i] = before[c.stream] if c.position is None else c.position
+            before[c.stream] += 1
         return [
             Task(
                 task_id=i,
@@ -98,6 +104,8 @@ class CaseSuite:
                 split=splits[i],
                 family=c.tags[0] if c.tags else "",
                 cluster=c.group or None,
+                stream=c.stream or None,
+                position=places[i] if c.stream else None,
                 graded_by=c.grading,
             )
             for i, c in self._cases.items()

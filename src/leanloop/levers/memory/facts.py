@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from leanloop.core.configuration import Setting
 from leanloop.core.domain import Count
 from leanloop.core.memory import Entry, Kind
@@ -18,7 +20,7 @@ from leanloop.core.message import (
 )
 from leanloop.levers import embeddings
 from leanloop.levers.placing import behind_task
-from leanloop.levers.plan_template import fields_of
+from leanloop.levers.plan_template import fields_of, whole_word
 from leanloop.levers.protocol import Card, Ended, Memory, RunContext, SimpleLever, Stage
 from leanloop.levers.trail import Made, Trail
 
@@ -30,6 +32,14 @@ CANDIDATES = 64
 MOST_TOUCHED = 32
 """Facts that a change of state is compared with."""
 DOMAIN = Count(64, EMBEDDINGS)
+
+
+class FactBody(msgspec.Struct, frozen=True):
+    """What one call returned: the fields whose values were used."""
+
+    tool: str
+    arguments: dict[str, Json]
+    fields: dict[str, Json]
 
 
 class Facts(Stage):
@@ -54,7 +64,7 @@ class Facts(Stage):
         self._memory = memory
         self._trail = Trail()
         found = _nearest(memory, context.task.prompt, count, by_meaning)
-        lines = [_line(e) for e in found if memory.use(e)]
+        lines = [_line(fact) for e, fact in found if memory.use(e)]
         self._note = UserMessage("\n".join((HEADING, *lines))) if lines else None
 
     async def on_request(self, request: Request) -> Request:
@@ -76,76 +86,106 @@ class Facts(Stage):
 
     async def on_end(self, ended: Ended) -> None:
         """Keep what a solved run went by; forget what any run has changed."""
-        made = [m for m in self._trail.made if m.tool in self._tools and not m.is_error]
+        made = [m for m in self._trail.made if m.tool in self._tools]
+        # A call that failed may have changed something before it did.
         changed = {
-            str(v) for m in made if m.tool not in self._read_only for v in m.arguments.values()
+            _plain(v) for m in made if m.tool not in self._read_only for v in m.arguments.values()
         }
         if self._memory.may_learn(ended):
-            for entry in _learned(made, self._read_only, ended.answer):
-                if not changed & _things(entry):
-                    self._memory.put(_merged(self._memory.get(Kind.FACT, entry.key), entry))
+            for key, fact, record in _learned(made, self._read_only, ended.answer):
+                if not changed & _things(fact):
+                    self._memory.put(_entry(key, self._merged(key, fact, record)))
         if changed:
             for entry in self._memory.find(Kind.FACT, " ".join(sorted(changed)), MOST_TOUCHED):
-                if changed & _things(entry):
+                known = read_fact(entry)
+                if known is None or changed & _things(known):
                     self._memory.forget(entry, "a later task changed it")
 
+    def _merged(self, key: str, new: FactBody, record: dict[str, Json]) -> FactBody:
+        """The fields that were known, as they are now, beside those that are new."""
+        entry = self._memory.get(Kind.FACT, key)
+        known = None if entry is None else read_fact(entry)
+        if known is None:
+            return new
+        still = {name: record[name] for name in known.fields if name in record}
+        return msgspec.structs.replace(new, fields={**still, **new.fields})
 
-def _learned(made: Sequence[Made], read_only: set[str], answer: str | None) -> Iterator[Entry]:
+
+def read_fact(entry: Entry) -> FactBody | None:
+    """What an entry says; None when it says nothing that can be used."""
+    try:
+        return msgspec.convert(entry.body, FactBody)
+    except (msgspec.ValidationError, RecursionError):
+        return None
+
+
+def _learned(
+    made: Sequence[Made], read_only: set[str], answer: str | None
+) -> Iterator[tuple[str, FactBody, dict[str, Json]]]:
+    """Key, what was used, and all that was returned, for each call that told something."""
     for i, call in enumerate(made):
-        if call.tool not in read_only or not call.arguments:
+        if call.is_error or call.tool not in read_only or not call.arguments:
             continue
-        used = {str(v).casefold() for m in made[i + 1 :] for v in m.arguments.values()}
+        later = [m for m in made[i + 1 :] if not m.is_error]
+        used = {str(v).casefold() for m in later for v in m.arguments.values()}
         used.add((answer or "").casefold().strip().rstrip("."))
         given = {str(v).casefold() for v in call.arguments.values()}
-        fields = {k: v for k, v in fields_of(call.value) if str(v).casefold() in used - given}
+        record = dict(fields_of(call.value))
+        fields = {k: v for k, v in record.items() if str(v).casefold() in used - given}
         if fields:
             key = call.tool + json.dumps(call.arguments, sort_keys=True, ensure_ascii=False)
-            body = {"tool": call.tool, "arguments": call.arguments, "fields": fields}
-            yield Entry(Kind.FACT, key, call.tool, _cue(body), body)
+            yield key, FactBody(call.tool, call.arguments, fields), record
 
 
-def _merged(known: Entry | None, new: Entry) -> Entry:
-    """The fields that were known beside those that are new."""
-    if known is None:
-        return new
-    body = {**new.body, "fields": {**known.body["fields"], **new.body["fields"]}}
-    return Entry(Kind.FACT, new.key, new.name, _cue(body), body)
+def _entry(key: str, fact: FactBody) -> Entry:
+    return Entry(Kind.FACT, key, fact.tool, _cue(fact), msgspec.to_builtins(fact))
 
 
-def _cue(body: Json) -> str:
-    words = [body["tool"].replace("_", " "), *map(str, body["arguments"].values())]
-    words += [f"{k.replace('_', ' ')} {v}" for k, v in body["fields"].items()]
+def _cue(fact: FactBody) -> str:
+    words = [fact.tool.replace("_", " "), *map(str, fact.arguments.values())]
+    words += [f"{k.replace('_', ' ')} {v}" for k, v in fact.fields.items()]
     return " ".join(words)
 
 
-def _line(entry: Entry) -> str:
-    arguments = ", ".join(f"{k}={v}" for k, v in entry.body["arguments"].items())
-    fields = ", ".join(f"{k} = {v}" for k, v in entry.body["fields"].items())
-    return f"- {entry.body['tool']}({arguments}): {fields}"
+def _line(fact: FactBody) -> str:
+    arguments = ", ".join(f"{k}={v}" for k, v in fact.arguments.items())
+    fields = ", ".join(f"{k} = {v}" for k, v in fact.fields.items())
+    # What has line breaks could pass for more facts, or for the end of them.
+    return " ".join(f"- {fact.tool}({arguments}): {fields}".split())
 
 
-def _things(entry: Entry) -> set[str]:
-    """What a fact is about and what it says, as text."""
-    body = entry.body
-    return {str(v) for part in (body["arguments"], body["fields"]) for v in part.values()}
+def _plain(value: Json) -> str:
+    return str(value).casefold()
 
 
-def _nearest(memory: Memory, prompt: str, count: int, by_meaning: bool) -> list[Entry]:
+def _things(fact: FactBody) -> set[str]:
+    """What a fact is about and what it says, as text in any case."""
+    return {_plain(v) for part in (fact.arguments, fact.fields) for v in part.values()}
+
+
+def _nearest(
+    memory: Memory, prompt: str, count: int, by_meaning: bool
+) -> list[tuple[Entry, FactBody]]:
     wanted = max(CANDIDATES, count) if by_meaning else count
-    first = [e for e in memory.find(Kind.FACT, prompt, wanted) if _names(prompt, e)]
-    values = " ".join(str(v) for e in first for v in e.body["fields"].values())
-    more = [e for e in memory.find(Kind.FACT, values, wanted) if _names(values, e)]
-    found = list({e.entry_id: e for e in (*first, *more)}.values())
+    first = _about(memory, prompt, wanted)
+    values = " ".join(str(v) for _, fact in first for v in fact.fields.values())
+    more = _about(memory, values, wanted)
+    found = list({e.entry_id: (e, fact) for e, fact in (*first, *more)}.values())
     if by_meaning:
-        ranked = embeddings.top_k([e.cue for e in found], prompt, count, f"levers.{NAME}")
+        ranked = embeddings.top_k([e.cue for e, _ in found], prompt, count, f"levers.{NAME}")
         return [found[i] for i in ranked]
     return found[:count]
 
 
-def _names(text: str, entry: Entry) -> bool:
-    """Whether a text names what the fact is about: a fact of another thing says nothing."""
-    said = text.casefold()
-    return all(str(v).casefold() in said for v in entry.body["arguments"].values())
+def _about(memory: Memory, text: str, count: int) -> list[tuple[Entry, FactBody]]:
+    """Facts like a text that are about what it names: those of another thing say nothing."""
+    read = [(e, read_fact(e)) for e in memory.find(Kind.FACT, text, count)]
+    return [(e, fact) for e, fact in read if fact is not None and _names(text, fact)]
+
+
+def _names(text: str, fact: FactBody) -> bool:
+    """Whether it names them as words of their own: ``T-1`` does not stand in ``T-10``."""
+    return all(whole_word(str(v)).search(text) for v in fact.arguments.values())
 
 
 def _make(setting: Setting, context: RunContext) -> Stage:

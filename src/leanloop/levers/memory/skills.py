@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from leanloop.core.configuration import Setting
@@ -19,7 +21,7 @@ from leanloop.core.message import (
 )
 from leanloop.core.task import Example, ExampleStep
 from leanloop.levers.placing import behind_task
-from leanloop.levers.plan_template import Template, take_template
+from leanloop.levers.plan_template import Template, take_plan
 from leanloop.levers.planning.examples import example_messages
 from leanloop.levers.protocol import Card, Ended, Memory, RunContext, SimpleLever, Stage
 from leanloop.levers.trail import Made, Trail
@@ -71,7 +73,8 @@ class Skills(Stage):
         self._memory, self._opened = memory, opened
         self._trail = Trail()
         found = memory.find(Kind.SKILL, self._prompt, count)
-        self._shown = {e.name: _body(e) for e in found if memory.use(e)}
+        read = [(e, read_skill(e)) for e in found]
+        self._shown = {e.name: b for e, b in read if b is not None and memory.use(e)}
         self._on = TOOL.name not in self._tools and bool(self._shown)
 
     async def on_request(self, request: Request) -> Request:
@@ -82,7 +85,8 @@ class Skills(Stage):
             return _in_front(request, list(self._shown.values()))
         if not self._on:
             return request
-        lines = [f"- {name}: {body.template.text}" for name, body in self._shown.items()]
+        shown = [f"- {name}: {body.template.text}" for name, body in self._shown.items()]
+        lines = [" ".join(line.split()) for line in shown]
         note = UserMessage("\n".join((HEADING, *lines)))
         return msgspec.structs.replace(
             request,
@@ -112,13 +116,14 @@ class Skills(Stage):
         if not self._memory.may_learn(ended) or ended.answer is None:
             return
         made = [m for m in self._trail.made if m.tool in self._tools]
-        template = take_template(self._prompt, made, ended.answer, self._tools)
-        if template is None:
+        plan = take_plan(self._prompt, made, ended.answer, self._tools)
+        if plan is None:
             return
+        template, kept = plan
         known = self._memory.get(Kind.SKILL, template.text.casefold())
-        if known is not None and len(_body(known).template.steps) <= len(template.steps):
+        if known is not None and not known.trust.demoted and _is_as_short(known, template):
             return
-        example = Example(self._prompt, _steps(made, template, ended.answer), ended.answer)
+        example = Example(self._prompt, _steps(kept, ended.answer), ended.answer)
         body = msgspec.to_builtins(SkillBody(template, example))
         key = template.text.casefold()
         entry = Entry(Kind.SKILL, key, "", self._prompt, body)
@@ -135,16 +140,8 @@ def opened(body: SkillBody) -> str:
     return "\n".join((*lines, f"Answer: {body.example.answer}"))
 
 
-def _steps(made: list[Made], template: Template, answer: str) -> tuple[ExampleStep, ...]:
+def _steps(found: Sequence[Made], answer: str) -> tuple[ExampleStep, ...]:
     """The calls that the template keeps, each result without what nothing later needed."""
-    good = [m for m in made if not m.is_error]
-    left, found = list(good), []
-    for step in template.steps:
-        call = next(
-            m for m in left if m.tool == step.tool and set(m.arguments) == set(step.arguments)
-        )
-        left = left[left.index(call) + 1 :]
-        found.append(call)
     needed = {str(v).casefold() for m in found for v in m.arguments.values()}
     needed.add(answer.casefold().rstrip("."))
     return tuple(ExampleStep(m.tool, m.arguments, _narrowed(m.value, needed)) for m in found)
@@ -157,8 +154,17 @@ def _narrowed(value: object, needed: set[str]) -> object:
     return value
 
 
-def _body(entry: Entry) -> SkillBody:
-    return msgspec.convert(entry.body, SkillBody)
+def read_skill(entry: Entry) -> SkillBody | None:
+    """What an entry says; None when it says nothing that can be used."""
+    try:
+        return msgspec.convert(entry.body, SkillBody)
+    except (msgspec.ValidationError, RecursionError):
+        return None
+
+
+def _is_as_short(known: Entry, template: Template) -> bool:
+    body = read_skill(known)
+    return body is not None and len(body.template.steps) <= len(template.steps)
 
 
 def _in_front(request: Request, bodies: list[SkillBody]) -> Request:

@@ -24,12 +24,14 @@ from leanloop.core.tokens import Tokens
 from leanloop.levers.plan import result_value
 from leanloop.levers.plan_template import (
     Template,
+    asks_for_another,
     check_filling,
     fill_by_look,
     filled_answer,
     filled_arguments,
     likeness,
     match_template,
+    read_template,
     take_template,
 )
 from leanloop.levers.protocol import Card, Complete, Ended, Memory, RunContext, SimpleLever, Stage
@@ -71,6 +73,7 @@ class Adapter:
 class _Plan:
     """A plan under way."""
 
+    entry: Entry
     template: Template
     values: tuple[str, ...]
     results: dict[str, Json] = field(default_factory=dict)
@@ -89,7 +92,7 @@ class PlanCache(Stage):
     is taken only if that stands in the task and leaves no name or number of it over. A
     call that fails ends the plan, and the model goes on from there, as it does where there is
     none: that is the fall-back to planning. From each run that was solved the
-    template is kept under its words.
+    template is kept under its words, unless one is known that is as short and works.
 
     Args:
         adapter: The model that adapts; None for none.
@@ -105,6 +108,7 @@ class PlanCache(Stage):
         self._memory = memory
         self._trail = Trail()
         self._plan: _Plan | None = None
+        self._broken: str | None = None
         self._looked = False
 
     async def on_query(self, request: Request) -> Response | None:
@@ -116,7 +120,7 @@ class PlanCache(Stage):
             return None
         message = self._next(self._plan, request)
         if message is None:
-            self._plan = None
+            self._give_up(self._plan)
             return None
         return Response(message, Tokens(0, 0, 0, 0, 0, 0), 0.0, model_ref=NAME)
 
@@ -140,7 +144,7 @@ class PlanCache(Stage):
         if template is None:
             return
         known = self._memory.get(Kind.PLAN, template.text.casefold())
-        if known is not None and len(template.steps) >= len(_template(known).steps):
+        if known is not None and self._is_no_better(template, known):
             return
         name = " > ".join(s.tool for s in template.steps)
         body = msgspec.to_builtins(template)
@@ -150,21 +154,41 @@ class PlanCache(Stage):
         if not request.tools_allowed or not request.tools:
             return None
         found = self._memory.find(Kind.PLAN, self._prompt, LOOKED_AT)
-        known = [(e, t) for e, t in ((e, _template(e)) for e in found) if self._usable(t)]
+        read = [(e, read_template(e.body)) for e in found]
+        known = [(e, t) for e, t in read if t is not None and self._usable(t)]
         for entry, template in sorted(known, key=lambda k: -len(k[1].cue)):
             values = match_template(template, self._prompt)
             if values is not None:
-                return _Plan(template, values) if self._memory.use(entry) else None
+                return self._taken(entry, template, values)
         near = [(e, t) for e, t in known if likeness(t, self._prompt) >= ALIKE]
         for entry, template in near:
             values = fill_by_look(template, self._prompt)
-            if values is not None:
-                return _Plan(template, values) if self._memory.use(entry) else None
+            if values is not None and self._is_same_kind(template, values):
+                return self._taken(entry, template, values)
         for entry, template in near[:ASKED_ABOUT]:
             values = await self._adapted(template)
-            if values is not None:
-                return _Plan(template, values) if self._memory.use(entry) else None
+            if values is not None and self._is_same_kind(template, values):
+                return self._taken(entry, template, values)
         return None
+
+    def _taken(self, entry: Entry, template: Template, values: tuple[str, ...]) -> _Plan | None:
+        return _Plan(entry, template, values) if self._memory.use(entry) else None
+
+    def _is_same_kind(self, template: Template, values: tuple[str, ...]) -> bool:
+        return not asks_for_another(template, self._prompt, values, self._tools)
+
+    def _give_up(self, plan: _Plan) -> None:
+        """Let the model go on from where the plan has come to."""
+        self._plan = None
+        if plan.made < len(plan.template.steps) or plan.template.answer is not None:
+            self._broken = plan.entry.entry_id
+
+    def _is_no_better(self, template: Template, known: Entry) -> bool:
+        """Whether what is known is as short and works."""
+        old = read_template(known.body)
+        if old is None or known.trust.demoted or known.entry_id == self._broken:
+            return False
+        return len(template.steps) >= len(old.steps)
 
     def _usable(self, template: Template) -> bool:
         return all(step.tool in self._tools for step in template.steps)
@@ -190,14 +214,16 @@ class PlanCache(Stage):
         if plan.waiting is not None:
             # A lever answered the call, and what it said is in the history alone.
             answered = [m for m in request.messages if isinstance(m, ToolMessage)]
-            if not answered or answered[-1].call_id != plan.waiting.call_id:
-                return None
-            self._returned(answered[-1])
-            if self._plan is None:
+            self._returned(*answered[-1:])
+            if plan.waiting is not None or self._plan is None:
                 return None
         if plan.made == len(plan.template.steps):
             answer = filled_answer(plan.template, plan.values, plan.results)
-            return None if answer is None else AssistantMessage(text=answer)
+            if answer is None:
+                return None
+            # A user who goes on talking is the model's to answer.
+            self._plan = None
+            return AssistantMessage(text=answer)
         if not request.tools_allowed:
             return None
         step = plan.template.steps[plan.made]
@@ -209,19 +235,17 @@ class PlanCache(Stage):
         plan.waiting = ToolCall(f"plan-cache-{plan.made}", step.tool, arguments)
         return AssistantMessage(tool_calls=(plan.waiting,))
 
-    def _returned(self, result: ToolMessage) -> None:
+    def _returned(self, result: ToolMessage | None = None) -> None:
         plan = self._plan
-        if plan is None or plan.waiting is None or plan.waiting.call_id != result.call_id:
+        if plan is None or plan.waiting is None or result is None:
+            return
+        if plan.waiting.call_id != result.call_id:
             return
         plan.waiting = None
         if result.is_error:
-            self._plan = None
+            self._plan, self._broken = None, plan.entry.entry_id
         else:
             plan.results[f"E{plan.made}"] = result_value(result.text)
-
-
-def _template(entry: Entry) -> Template:
-    return msgspec.convert(entry.body, Template)
 
 
 def _object_in(text: str) -> dict[str, Json]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Mapping
 
@@ -92,6 +93,10 @@ class ToolProtocol(Stage):
         properties: dict[str, Json] = tool.parameters.get("properties", {})
         contract = tool.contract or NOTHING
         found = _renamed(arguments, properties, tool.parameters.get("required", ()))
+        if not properties or tool.parameters.get("additionalProperties"):
+            # What the schema leaves open is the tool's to take.
+            taken = {str(v) for n, v in found.items() if n not in arguments}
+            found |= {n: v for n, v in arguments.items() if str(v) not in taken}
         for name in tool.parameters.get("required", ()):
             if name not in found:
                 found[name] = self._completed(tool.name, name, contract, found)
@@ -254,10 +259,16 @@ def _listed(name: str, value: Json, allowed: Iterable[Json]) -> Json:
     if value in every:
         return value
     low = {str(v).casefold(): v for v in every}
-    close = difflib.get_close_matches(str(value).casefold().strip(), low, n=1, cutoff=ALIKE)
-    if close:
+    said = str(value).casefold().strip()
+    close = difflib.get_close_matches(said, low, n=1, cutoff=ALIKE)
+    # What only begins otherwise says the opposite: "unassigned" is no slip of "assigned".
+    if close and (said == close[0] or not _begins_otherwise(said, close[0])):
         return low[close[0]]
     raise _Refused(f"{name} is one of {', '.join(map(str, every))}")
+
+
+def _begins_otherwise(one: str, other: str) -> bool:
+    return abs(len(one) - len(other)) > 1 and (one.endswith(other) or other.endswith(one))
 
 
 def _typed(value: str | float, wanted: object) -> Json:
@@ -267,9 +278,10 @@ def _typed(value: str | float, wanted: object) -> Json:
         return int(value)
     if wanted == "number" and isinstance(value, str):
         try:
-            return float(value)
+            number = float(value)
         except ValueError:
             return value
+        return number if math.isfinite(number) else value
     return value
 
 

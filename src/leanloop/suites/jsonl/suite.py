@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ class JsonlOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         examples: Worked examples as JSON lines, for the lever ``planning.examples``: each with
             ``prompt``, ``steps`` (``tool``, ``arguments``, ``result``) and ``answer``.
         judge: The model that scores what a line's check leaves to a judge.
+        ordered: Whether the lines are a stream in their order, for levers that carry
+            something over from task to task.
     """
 
     file: str
@@ -51,6 +54,7 @@ class JsonlOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     fields: dict[str, str] = {}
     examples: str | None = None
     judge: JudgeOptions | None = None
+    ordered: bool = False
 
 
 class JsonlTask(msgspec.Struct, frozen=True):
@@ -93,6 +97,8 @@ def build(options: Mapping[str, object], base: Path) -> CaseSuite:
     tools = _functions(wanted.tools)
     lines = list(read_lines(path, JsonlTask, wanted.fields))
     cases = [_case(line, path.parent, tools, wanted.judge) for line in lines]
+    if wanted.ordered:
+        cases = [replace(case, stream=path.stem) for case in cases]
     examples = read_examples(None if wanted.examples is None else base / wanted.examples)
     common = wanted.instructions, cases, Draw(wanted.holdout, wanted.seed), examples
     if wanted.judge is None:
