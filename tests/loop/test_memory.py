@@ -67,6 +67,14 @@ def test_the_lot_depends_on_entry_task_and_seed_alone():
     assert set(drawn) == {True, False}
 
 
+def test_where_nothing_is_learned_nothing_is_withheld() -> None:
+    memory = WorkingMemory([GOOD])
+    learning = [RunMemory(memory, task(i), Origin()).use(GOOD) for i in range(60)]
+    using = [RunMemory(memory, task(i), Origin(), 0, "nothing").use(GOOD) for i in range(60)]
+    assert not all(learning)
+    assert all(using)
+
+
 def test_what_is_put_says_where_it_comes_from():
     view = RunMemory(WorkingMemory(), task(7), Origin(configuration_id="c"))
     assert view.may_learn(Ended(Status.FINISHED, 1.0, "a", ()))

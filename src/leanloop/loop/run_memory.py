@@ -83,7 +83,12 @@ class RunMemory:
         return self._entries.get(Entry(kind, key, "", "", None).entry_id)
 
     def use(self, entry: Entry) -> bool:
-        """Say that the run will have the entry; False when it is withheld."""
+        """Say that the run will have the entry; False when it is withheld.
+
+        Where nothing is learned, nothing is withheld: there is nobody to tell.
+        """
+        if self._learn_from == "nothing":
+            return True
         known = self._used.get(entry.entry_id)
         if known is None:
             known = self._draw(entry) >= _withheld(entry.trust)
