@@ -296,7 +296,9 @@ def page(measured: Measured) -> str:
         f"{' '.join(f'`{k}={v}`' for k, v in BASELINE.items())}. Models: {named}. {measured.note} "
         "Cold is the search split, learning from nothing on; warm the holdout with what that left, "
         "learning no more; repeated intents are the tasks of the search of a kind that the row had "
-        "solved before. Behind × is the ratio to the baseline on the same tasks; 95% intervals.",
+        "solved before. Behind × is the ratio to the baseline on the same tasks; 95% intervals. "
+        "Seconds are those that a core worked for the model. A request that the same model was "
+        "sent before, under whichever row, is not made again: what it came to stands for it.",
     ]
     for model in dict.fromkeys(r.model for r in measured.rows):
         rows = [r for r in measured.rows if r.model == model]

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 import msgspec
 
 from leanloop.core.message import AssistantMessage, Json, Request, Response, ToolCall, ToolSpec
-from leanloop.models.protocol import Model
+from leanloop.models.wrapped import WrappedModel
 
 _AROUND = re.compile(r"</?tool_call>|^\s*```\w*|```\s*$")
 """What models write around a call: tags of their template, a fence."""
 _ARGUMENTS = ("arguments", "parameters")
 
 
-class CallsInText:
+class CallsInText(WrappedModel):
     """A model whose server does not read the calls that it writes.
 
     Some servers know a model's template and not how it writes its calls, and pass them on
@@ -29,30 +29,13 @@ class CallsInText:
         model: The model.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
-
-    @property
-    def ref(self) -> str:
-        """The model's own."""
-        return self._model.ref
-
-    @property
-    def concurrency(self) -> int:
-        """The model's own."""
-        return self._model.concurrency
-
     async def complete(self, request: Request) -> Response:
         """Answer one request; see the model for errors."""
-        response = await self._model.complete(request)
+        response = await self.model.complete(request)
         if response.message.tool_calls or not request.tools_allowed:
             return response
         message = read_calls(response.message, request.tools, len(request.messages))
         return msgspec.structs.replace(response, message=message)
-
-    async def close(self) -> None:
-        """Close the model."""
-        await self._model.close()
 
 
 def read_calls(

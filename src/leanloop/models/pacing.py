@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from leanloop.core.message import Request, Response
 from leanloop.models.builtin import HOSTED, ModelSpec
 from leanloop.models.protocol import Model
+from leanloop.models.wrapped import WrappedModel
 
 BURST_S = 1.0
 """Seconds' worth of requests or tokens that may go at once after a pause."""
@@ -44,7 +45,7 @@ class Pace:
         return max(start - now, 0.0)
 
 
-class PacedModel:
+class PacedModel(WrappedModel):
     """A model whose requests wait for their turn; the wait is not part of a latency.
 
     How many tokens a request takes is known after it, so it waits for the tokens of
@@ -64,18 +65,9 @@ class PacedModel:
         requests: Pace | None = None,
         tokens: Pace | None = None,
     ) -> None:
-        self._model, self._at_once = model, at_once
+        super().__init__(model)
+        self._at_once = at_once
         self._requests, self._tokens = requests, tokens
-
-    @property
-    def ref(self) -> str:
-        """The model's own."""
-        return self._model.ref
-
-    @property
-    def concurrency(self) -> int:
-        """The model's own."""
-        return self._model.concurrency
 
     async def complete(self, request: Request) -> Response:
         """Answer one request when its turn has come.
@@ -86,14 +78,10 @@ class PacedModel:
         """
         async with self._at_once:
             await asyncio.sleep(self._wait_s())
-            response = await self._model.complete(request)
+            response = await self.model.complete(request)
         if self._tokens is not None:
             self._tokens.take(response.tokens.total_tokens or 0, time.monotonic())
         return response
-
-    async def close(self) -> None:
-        """Close the model."""
-        await self._model.close()
 
     def _wait_s(self) -> float:
         now = time.monotonic()

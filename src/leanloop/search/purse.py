@@ -14,6 +14,7 @@ from leanloop.core.message import Request, Response
 from leanloop.core.run import ModelCall
 from leanloop.loop.agent import Agent
 from leanloop.models.protocol import Model
+from leanloop.models.wrapped import WrappedModel
 from leanloop.pricing.cost import PriceBook
 from leanloop.search.protocol import PaidRunner, Runner
 from leanloop.store.protocol import Paid
@@ -118,8 +119,7 @@ class Purse:
         return self.spent_usd + held <= Decimal(repr(self.max_usd))
 
 
-@dataclass(frozen=True)
-class CappedModel:
+class CappedModel(WrappedModel):
     """A model that refuses to be called once the purse is empty.
 
     Args:
@@ -129,20 +129,9 @@ class CappedModel:
         purse: What they are paid from.
     """
 
-    model: Model
-    alias: str
-    prices: PriceBook
-    purse: Purse
-
-    @property
-    def ref(self) -> str:
-        """The model's own."""
-        return self.model.ref
-
-    @property
-    def concurrency(self) -> int:
-        """The model's own."""
-        return self.model.concurrency
+    def __init__(self, model: Model, alias: str, prices: PriceBook, purse: Purse) -> None:
+        super().__init__(model)
+        self._alias, self._prices, self._purse = alias, prices, purse
 
     async def complete(self, request: Request) -> Response:
         """Answer a request, if there is money left.
@@ -150,18 +139,14 @@ class CappedModel:
         Raises:
             SpentError: There is not.
         """
-        async with self.purse.reserved():
+        async with self._purse.reserved():
             started_at = time.time()
             response = await self.model.complete(request)
             call = ModelCall(
-                self.alias, self.ref, "act", response.tokens, response.latency_s, started_at
+                self._alias, self.ref, "act", response.tokens, response.latency_s, started_at
             )
-            self.purse.add(self.prices.call_usd(call))
+            self._purse.add(self._prices.call_usd(call))
         return response
-
-    async def close(self) -> None:
-        """Close the model."""
-        await self.model.close()
 
 
 def pay_from(runner: Runner, prices: PriceBook, purse: Purse) -> Runner:
