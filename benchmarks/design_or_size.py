@@ -10,6 +10,7 @@ recorded there is not run again. ``--json`` keeps the figures and ``--page`` put
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -55,7 +56,7 @@ class Answer(msgspec.Struct):
     rows: list[Pair]
 
 
-def answer(store: SqlStore, calls: Path, most: int) -> Answer:
+def answer(store: SqlStore, calls: Path, most: Mapping[Split, int]) -> Answer:
     """Run what is missing and compare."""
     study = Study(persistent.spec_of("small"), models=persistent.remembered(calls))
     list(persistent.measure(study, store, list(NAMES), most))
@@ -131,7 +132,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", type=Path, default=Path(".leanloop/persistent.sqlite"))
     parser.add_argument("--calls", type=Path, default=Path(".leanloop"))
-    parser.add_argument("--tasks", type=int, default=1000, help="Of each split, at most.")
+    parser.add_argument("--tasks", type=int, default=140, help="Of the search, at most.")
+    parser.add_argument("--holdout-tasks", type=int, default=60, help="Of the holdout, at most.")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--page", action="store_true")
     given = parser.parse_args()
@@ -139,7 +141,8 @@ def main() -> None:
         PAGE.write_text(with_table(PAGE.read_text()))
         return
     store = SqlStore(given.store)
-    found = answer(store, given.calls, given.tasks)
+    most = {Split.SEARCH: given.tasks, Split.HOLDOUT: given.holdout_tasks}
+    found = answer(store, given.calls, most)
     store.close()
     print(table(found))
     if given.json:

@@ -160,14 +160,16 @@ def configuration_of(name: str) -> Configuration:
     return Configuration({**BASELINE, **ROWS[name]})
 
 
-def measure(study: Study, store: SqlStore, names: Sequence[str], most: int) -> Iterator[Row]:
+def measure(
+    study: Study, store: SqlStore, names: Sequence[str], most: Mapping[Split, int]
+) -> Iterator[Row]:
     """Run what is missing, every row a part of the stream in turn; then the rows.
 
     However soon it is stopped, all rows have about as many tasks.
     """
     every = list(dict.fromkeys(("none", *names)))
     for split in Split:
-        count = min(most, len(study.suite.tasks(split)))
+        count = min(most[split], len(study.suite.tasks(split)))
         for first in range(PART, count + PART, PART):
             for name in every:
                 todo = study.run_one(configuration_of(name), split, store, Silent(), first)
@@ -340,7 +342,8 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path(".leanloop/persistent.sqlite"))
     parser.add_argument("--models", nargs="*", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--rows", nargs="*", choices=list(ROWS), default=list(ROWS))
-    parser.add_argument("--tasks", type=int, default=1000, help="Of each split, at most.")
+    parser.add_argument("--tasks", type=int, default=140, help="Of the search, at most.")
+    parser.add_argument("--holdout-tasks", type=int, default=60, help="Of the holdout, at most.")
     parser.add_argument("--calls", type=Path, default=Path(".leanloop"))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--note", default="", help="What else there is to know of the machine.")
@@ -349,11 +352,12 @@ def main() -> None:
     if given.page:
         PAGE.write_text(with_tables(PAGE.read_text()))
         return
+    most = {Split.SEARCH: given.tasks, Split.HOLDOUT: given.holdout_tasks}
     store, rows, models = SqlStore(given.store), [], remembered(given.calls)
     for model in given.models:
         print(f"### {model} model acts\n\n{HEAD}", flush=True)
         study = Study(spec_of(model), models=models)
-        for row in measure(study, store, given.rows, given.tasks):
+        for row in measure(study, store, given.rows, most):
             rows.append(row)
             print(show(row), flush=True)
     store.close()
