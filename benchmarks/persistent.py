@@ -303,10 +303,14 @@ def page(measured: Measured) -> str:
         "sent before, under whichever row, is not made again: what it came to stands for it.",
     ]
     for model in dict.fromkeys(r.model for r in measured.rows):
-        rows = [r for r in measured.rows if r.model == model]
+        rows = sorted((r for r in measured.rows if r.model == model), key=_place)
         lines += ["", f"### {model} model acts", "", HEAD, *map(show, rows), ""]
         lines += [f"- {line}" for r in rows if r.name != "none" for line in _paid_lines(r)]
     return "\n".join(lines) + "\n"
+
+
+def _place(row: Row) -> int:
+    return list(ROWS).index(row.name)
 
 
 def with_tables(text: str) -> str:
