@@ -5,11 +5,13 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import typer
 
 from leanloop.cli.compare import compare
 from leanloop.cli.explain import explain
@@ -279,7 +281,9 @@ def test_the_margin_is_the_studys_own_unless_the_option_says_another(store, caps
     assert "(margin 10 points, from --margin)" in capsys.readouterr().out
     explain("coins", store=str(store))
     assert "(margin 30 points, the study's own)" in capsys.readouterr().out
-    gate("coins", "coins", ends[1], ends[0], store=str(store))
+    # Whether it passes hangs on the seconds of this machine; the margin does not.
+    with suppress(typer.Exit):
+        gate("coins", "coins", ends[1], ends[0], store=str(store))
     out = capsys.readouterr().out
     assert "Margin of success: 30 points, the study's own." in out
     assert "not worse by 30 points" in out

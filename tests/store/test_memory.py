@@ -112,7 +112,7 @@ def test_a_memory_never_grows_past_its_bound_and_keeps_what_is_worth_most(store)
 
 def test_more_changes_at_once_than_a_query_takes_values_are_kept(store):
     few = sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER
-    sa.event.listen(store._engine, "checkout", lambda raw, *_: raw.setlimit(few, 600))
+    sa.event.listen(store._database.engine, "checkout", lambda raw, *_: raw.setlimit(few, 600))
     store.memory("m").apply([Put(entry(str(i))) for i in range(1500)], 5000)
     assert len(store.memory("m").news().entries) == 1500
 

@@ -63,7 +63,7 @@ def test_a_model_of_this_machine_costs_its_time(tmp_path):
     assert found.usd > 0
 
 
-@pytest.mark.parametrize("spec", ["{}", "not json", '{"models": {"a": 3}}'])
+@pytest.mark.parametrize("spec", ["{}", "not json", '{"models": {"a": 3}}', None, 7, b"\xff"])
 def test_what_is_no_study_has_no_prices(spec):
     assert book_of_study(spec) is None
 

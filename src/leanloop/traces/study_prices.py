@@ -21,7 +21,7 @@ class _Study(msgspec.Struct, frozen=True):
     usd_per_hour: Decimal = DEFAULT_USD_PER_HOUR
 
 
-def book_of_study(spec_json: str) -> PriceBook | None:
+def book_of_study(spec_json: str | bytes | None) -> PriceBook | None:
     """The prices of a study that states one itself, or whose models cost this machine's time.
 
     Args:
@@ -31,9 +31,10 @@ def book_of_study(spec_json: str) -> PriceBook | None:
         None where every price is the list's, and where it is no study that can be read.
     """
     try:
-        study = msgspec.json.decode(spec_json, type=_Study)
+        # A damaged store may hold anything where the description should be.
+        study = msgspec.json.decode(spec_json or b"", type=_Study)
         own = {a: own_price(a, m, study.usd_per_hour) for a, m in study.models.items()}
-    except (msgspec.DecodeError, BadInputError):
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, BadInputError):
         return None
     if not any(own.values()):
         return None
