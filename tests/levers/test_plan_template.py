@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from leanloop.core.message import Json, ToolSpec
+from leanloop.levers.plan_taking import take_template
 from leanloop.levers.plan_template import (
     Template,
     TemplateStep,
@@ -18,7 +19,6 @@ from leanloop.levers.plan_template import (
     filled_arguments,
     match_template,
     read_template,
-    take_template,
 )
 from leanloop.levers.trail import Made
 

@@ -21,7 +21,8 @@ from leanloop.core.message import (
 )
 from leanloop.core.task import Example, ExampleStep
 from leanloop.levers.placing import behind_task
-from leanloop.levers.plan_template import Template, take_plan
+from leanloop.levers.plan_taking import take_plan
+from leanloop.levers.plan_template import Template
 from leanloop.levers.planning.examples import example_messages
 from leanloop.levers.protocol import Card, Ended, Memory, RunContext, SimpleLever, Stage
 from leanloop.levers.trail import Made, Trail

@@ -22,6 +22,7 @@ from leanloop.core.message import (
 )
 from leanloop.core.tokens import Tokens
 from leanloop.levers.plan import result_value
+from leanloop.levers.plan_taking import take_template
 from leanloop.levers.plan_template import (
     Template,
     asks_for_another,
@@ -32,7 +33,6 @@ from leanloop.levers.plan_template import (
     likeness,
     match_template,
     read_template,
-    take_template,
 )
 from leanloop.levers.protocol import Card, Complete, Ended, Memory, RunContext, SimpleLever, Stage
 from leanloop.levers.trail import Trail
