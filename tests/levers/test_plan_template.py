@@ -171,6 +171,21 @@ def test_an_answer_that_stands_in_a_field_by_chance_is_left_to_the_model(
     assert len(template.steps) == len(calls), "and it gets all that the calls returned"
 
 
+def test_a_change_that_may_have_hung_on_what_was_seen_is_left_to_the_model() -> None:
+    look, change = made("get_person", ANA, name="Ana"), made("grant", name="Ana", days=3)
+    prompt = "If Ana sits on floor 3, grant Ana 3 days."
+    assert take_template(prompt, [look, change], "done", TOOLS) is None
+    after = taken("Grant Ana 3 days.", "done", change, look)
+    assert [s.tool for s in after.steps] == ["grant"], "a look behind it decided nothing"
+    used = taken(
+        "Set the phone of Bo to that of Ana.",
+        "done",
+        look,
+        made("set_phone", name="Bo", number="4711"),
+    )
+    assert [s.tool for s in used.steps] == ["get_person", "set_phone"]
+
+
 def test_of_two_fields_the_one_that_the_task_names_is_meant() -> None:
     record = {"phone": "4711", "badge": "4711"}
     template = taken("What is the badge of Ana?", "4711", made("get_person", record, name="Ana"))

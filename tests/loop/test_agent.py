@@ -9,7 +9,9 @@ import math
 import msgspec
 import pytest
 
+from leanloop.core.configuration import Configuration
 from leanloop.core.errors import ModelError, OutageError
+from leanloop.core.memory import Entry, Forget, Kind, Origin, Used
 from leanloop.core.message import (
     AssistantMessage,
     Request,
@@ -20,6 +22,8 @@ from leanloop.core.message import (
 from leanloop.core.run import Run, Status
 from leanloop.core.task import Split, Task
 from leanloop.loop.agent import LAST_STEP, Limits
+from leanloop.loop.run_memory import RunMemory
+from leanloop.loop.working_memory import WorkingMemory
 from leanloop.models.scripted import ScriptedModel
 from tests.loop.toy import TASK, Shelf, Shelves, bench, calls, opens, paints, says
 
@@ -152,6 +156,24 @@ async def test_timeout_is_a_failure_with_its_cost() -> None:
     assert run.usage.model_calls >= 1
     assert b.shelf.closed == 1
     assert run.wall_s < 2
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["out of time", "an error"])
+async def test_levers_are_told_of_a_run_that_broke_off(broken: bool) -> None:
+    def script(request: Request) -> AssistantMessage:
+        painted = any(isinstance(m, ToolMessage) for m in request.messages)
+        if painted and broken:
+            raise ModelError("context too long")
+        return opens(4) if painted else paints(3, "green")
+
+    limits = Limits(max_steps=1000, timeout_s=0.3)
+    b = bench(script, limits=limits, delay_s=0.01)
+    body = {"tool": "open_box", "arguments": {"box": 3}, "fields": {"colour": "red"}}
+    known = Entry(Kind.FACT, "box 3", "box 3", "colour of box 3", body)
+    memory = RunMemory(WorkingMemory([known]), TASK, Origin())
+    run = await b.agent.run(Configuration({"memory.facts": 1}), TASK, 0, memory)
+    assert run.status is (Status.ERROR if broken else Status.TIMEOUT)
+    assert [type(c) for c in run.memory] == [Used, Forget], "box 3 is not red any more"
 
 
 async def test_cancelling_is_not_swallowed() -> None:

@@ -36,7 +36,9 @@ def take_plan(
 ) -> tuple[Template, tuple[Made, ...]] | None:
     """The plan of a run that was solved, and the calls that it keeps.
 
-    None where a value came from nowhere, and where the plan cannot be read back.
+    None where a value came from nowhere, where the plan cannot be read back, and where
+    something was changed after a look at something else that no call or answer took a
+    value from: whether to change it may have hung on that, and a plan does not judge.
 
     Each value of each call has to be in the task, in an earlier result, or among those
     that the tool's schema lists; what comes from nowhere would not be right for another
@@ -53,6 +55,8 @@ def take_plan(
         return None
     source = _answer_source(prompt, good, answer, tools)
     kept = _useful(prompt, good, source, tools)
+    if _may_have_judged(good, kept, tools):
+        return None
     calls = tuple(good[i] for i in kept)
     draft = _Draft(prompt, calls, tools)
     steps = draft.steps()
@@ -200,6 +204,14 @@ def _useful(
                     source = _reference(made[:i], str(value), prompt)
                     found |= set() if source is None else {_referred(source)}
     return sorted(found)
+
+
+def _may_have_judged(
+    made: Sequence[Made], kept: Sequence[int], tools: Mapping[str, ToolSpec]
+) -> bool:
+    """Whether a change was made after a look whose result went into nothing."""
+    last_write = max((i for i in kept if not tools[made[i].tool].read_only), default=0)
+    return any(i not in kept for i in range(last_write))
 
 
 def _referred(reference: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -108,6 +109,9 @@ class Agent:
                 record.end(Status.TIMEOUT, f"over {self.limits.timeout_s:g} s")
             else:
                 record.end(Status.ERROR, f"{type(error).__name__}: {error}")
+            with contextlib.suppress(Exception):
+                # The run ended by the error above, whatever a lever makes of it.
+                await record.tell(0.0)
         record.close_step()
         return Run(
             key=RunKey(configuration.id, task.task_id, seed),
@@ -157,11 +161,10 @@ class Agent:
                 doom=self.doom,
                 memory=memory,
             )
-            turn.pipeline = build_pipeline(configuration, context, self.levers)
+            record.pipeline = turn.pipeline = build_pipeline(configuration, context, self.levers)
             await self._loop(turn, task, seed)
             success = await verified(environment, record.answer, meter.judge)
-            steps = (*record.steps, record.open_step())
-            await turn.pipeline.on_end(Ended(record.status, success, record.answer, steps))
+            await record.tell(success)
             return success
         finally:
             environment.close()
@@ -321,6 +324,14 @@ class _Record:
     answer: str | None = None
     critical_path_s: float = 0.0
     queued_s: float = 0.0
+    pipeline: Pipeline | None = None
+
+    async def tell(self, success: float) -> None:
+        """Tell the levers, once, how the run has ended: one may have changed what they know."""
+        pipeline, self.pipeline = self.pipeline, None
+        if pipeline is not None:
+            steps = (*self.steps, self.open_step())
+            await pipeline.on_end(Ended(self.status, success, self.answer, steps))
 
     def wall_s(self, passed_s: float) -> float:
         """Wall seconds without what was waited in this process for a model's turn."""

@@ -92,7 +92,8 @@ class PlanCache(Stage):
     is taken only if that stands in the task and leaves no name or number of it over. A
     call that fails ends the plan, and the model goes on from there, as it does where there is
     none: that is the fall-back to planning. From each run that was solved the
-    template is kept under its words, unless one is known that is as short and works.
+    template is kept under its words, unless one is known that is as short and works, and
+    unless it changed something after a look that may have decided whether to.
 
     Args:
         adapter: The model that adapts; None for none.
