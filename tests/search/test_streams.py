@@ -11,7 +11,7 @@ from rich.console import Console
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError
-from leanloop.core.memory import Entry, Kind, Put
+from leanloop.core.memory import Entry, Forget, Kind, Origin, Put
 from leanloop.core.run import Run, RunKey, Status
 from leanloop.core.task import Split, Task
 from leanloop.models.builtin import ModelSpec
@@ -175,6 +175,30 @@ def test_a_run_of_the_holdout_that_would_teach_is_refused():
     )  # fmt: skip
     with pytest.raises(ValueError, match="would teach"):
         Streams().add(run)
+
+
+def learned(key: str, body: str, learned_at: float, position: int) -> Run:
+    entry = Entry(Kind.FACT, key, key, key, body, Origin(learned_at=learned_at))
+    return Run(
+        RunKey(PLAN.id, key), Split.SEARCH, Status.FINISHED, 1.0, (), 0.0, 0.0, 0.0,
+        stream="a", position=position, memory=(Put(entry),),
+    )  # fmt: skip
+
+
+def test_what_was_made_of_a_kept_memory_stands_when_its_study_is_run_again(tmp_path):
+    streams, store = Streams(), store_in(tmp_path)
+    for at, key in enumerate(("forgotten", "known", "served")):
+        streams.add(learned(key, "then", 1.0, at))
+    streams.keep_in(store, "stream", PLAN)
+    memory = store.memory(f"stream/{PLAN.id}")
+    ids = {e.key: e.entry_id for e in memory.news().entries.values() if e is not None}
+    (served,) = learned("served", "in service", 9.0, 0).memory
+    memory.apply([Forget(ids["forgotten"]), served], 1000)
+    streams.add(learned("known", "relearned", 5.0, 3))
+    streams.add(learned("new", "then", 6.0, 4))
+    streams.keep_in(store, "stream", PLAN)
+    found = {e.key: e.body for e in memory.news().entries.values() if e is not None}
+    assert found == {"known": "relearned", "served": "in service", "new": "then"}
 
 
 def test_other_fields_of_memory_part_a_study_from_its_runs():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError
-from leanloop.core.memory import MemoryChange, Origin, Put
+from leanloop.core.memory import Entry, MemoryChange, Origin, Put
 from leanloop.core.run import Run, Status
 from leanloop.core.task import Split, Task
 from leanloop.levers.builtin import all_levers
@@ -123,11 +123,13 @@ class Streams:
         """Keep what the search of a configuration left, as ``STUDY/CONFIGURATION`` in the store.
 
         Streams come one after the other. What is there already is what an earlier
-        session of the same study put there.
+        session of the same study put there, and what was made of it since stands: what
+        a person let go does not come back, and what an agent learned later is not undone.
         """
         memory = store.memory(f"{study}/{configuration.id}")
         for working in self.memories(configuration).values():
-            memory.apply([Put(entry) for entry in working], self._bound)
+            there = memory.news(0).entries
+            memory.apply([Put(entry) for entry in working if _is_new(entry, there)], self._bound)
 
     def memories(self, configuration: Configuration) -> dict[str, WorkingMemory]:
         """What each stream of the search has left, by the stream's name."""
@@ -151,3 +153,11 @@ class Streams:
         for at in wanted[len(lane.applied) :]:
             lane.memory.apply(lane.changes[at])
             lane.applied.append(at)
+
+
+def _is_new(entry: Entry, there: Mapping[str, Entry | None]) -> bool:
+    """Whether an entry was learned after what a memory has of it."""
+    if entry.entry_id not in there:
+        return True
+    known = there[entry.entry_id]
+    return known is not None and entry.origin.learned_at > known.origin.learned_at

@@ -9,24 +9,11 @@ import sqlalchemy as sa
 
 from leanloop.core.memory import Entry, MemoryChange, after_change, changed_id
 from leanloop.store.database import Database
+from leanloop.store.protocol import News
 from leanloop.store.tables import ENTRIES, MEMORIES
 
 AT_ONCE = 500
 """Entries that are asked for at once: a database takes only so many values."""
-
-
-class News(msgspec.Struct, frozen=True):
-    """What has happened to a memory since one looked.
-
-    Attributes:
-        number: What to ask from next time.
-        whole: Whether ``entries`` is the whole memory: what is not there is gone.
-        entries: Entry id to the entry; None where it was let go.
-    """
-
-    number: int
-    whole: bool
-    entries: dict[str, Entry | None]
 
 
 class SqlMemory:

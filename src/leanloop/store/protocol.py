@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from leanloop.core.memory import MemoryChange
+from leanloop.core.memory import Entry, MemoryChange
 from leanloop.core.run import Run, RunKey
 from leanloop.store.lease import Lease
 
@@ -168,11 +168,33 @@ class CallLog(Protocol):
         """
 
 
+class News(msgspec.Struct, frozen=True):
+    """What has happened to a memory since one looked.
+
+    Attributes:
+        number: What to ask from next time.
+        whole: Whether ``entries`` is the whole memory: what is not there is gone.
+        entries: Entry id to the entry; None where it was let go.
+    """
+
+    number: int
+    whole: bool
+    entries: dict[str, Entry | None]
+
+
 class EntryLog(Protocol):
     """Keeps the entries of one memory, for several agents at once."""
 
     def apply(self, changes: Sequence[MemoryChange], bound: int) -> None:
         """Keep changes in one transaction; of more than ``bound`` the least worth are let go."""
+
+    def news(self, since: int = -1) -> News:
+        """What has changed since a number that an earlier call gave.
+
+        Args:
+            since: That number; 0 for everything, what was let go included as far as it
+                is known; -1 for everything that there is.
+        """
 
 
 class Store(Protocol):
