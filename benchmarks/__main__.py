@@ -9,21 +9,26 @@ from __future__ import annotations
 
 from benchmarks import (
     coverage,
+    design_or_size,
     fuzz_readers,
     fuzz_wires,
     gateway,
     judging,
     levers,
     loop,
+    memory,
     overhead,
     parallel_slots,
+    persistent,
     search,
+    suites,
     traces,
+    warm_start,
 )
 
 ORDER = (
-    judging, coverage, parallel_slots, overhead, gateway, traces, loop, levers, search,
-    fuzz_readers, fuzz_wires,
+    judging, coverage, memory, parallel_slots, overhead, gateway, traces, loop, levers, search,
+    persistent, design_or_size, warm_start, suites, fuzz_readers, fuzz_wires,
 )  # fmt: skip
 
 if __name__ == "__main__":
