@@ -7,7 +7,7 @@ DEV_READY := $(VENV)/.dev-ready
 
 # llama.cpp's threads wait for each other: beside other work it is several times slower.
 WHOLE_MACHINE := tests/models/test_embedded.py tests/models/test_embedded_cache.py \
-	tests/models/test_suites_embedded.py
+	tests/models/test_suites_embedded.py tests/search/test_example.py
 # Few tests that wait a lot: begun first, so that the other process has enough to do meanwhile.
 SLOWEST := tests/search/test_ray.py tests/gateway/test_examples.py tests/search tests/gateway
 

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from leanloop.models.weights import CACHE_VARIABLE, KNOWN, weights_folder
+from tests.command_line import leanloop
 from tests.search.studies import STUDY, write_study
-
-
-def leanloop(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "leanloop", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=os.environ | environment,
-    )
-
 
 EMBEDDED = 'provider = "embedded"\nname = "qwen2.5-coder-0.5b"\npath = "none.gguf"'
 SCRIPTED = 'provider = "scripted"\nname = "tests.search.coins:script"'

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +22,7 @@ from leanloop.report.terminal import show_result
 from leanloop.search.result import Result
 from leanloop.search.study import Study
 from leanloop.store.sql import SqlStore
+from tests.command_line import leanloop
 from tests.search.studies import write_study
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "complexity-trap" / "runs.csv"
@@ -34,11 +33,6 @@ PLAIN = (
 CLUSTERED = f"{PLAIN}, split_part(instance_id, '__', 1) AS cluster"
 QWEN = "local-Qwen3-Coder_480B_A35B_Instruct_FP8-baseline"
 HANDS = "gemini-2.5-flash_maxiter_250_N_v0.43.0-no-hint"
-
-
-def leanloop(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "leanloop", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 
 
 def document(*arguments: object, cwd: Path | None = None) -> Any:

@@ -12,7 +12,7 @@ from leanloop.cli.run import run
 from leanloop.core.errors import BadInputError
 from leanloop.core.memory import MOST_BYTES, Demote, Entry, Kind, Put
 from leanloop.store.sql import SqlStore
-from tests.cli.test_traces_commands import leanloop
+from tests.command_line import leanloop
 
 PLAN = {
     "text": "Phone of {1}?",

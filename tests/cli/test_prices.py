@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.cli.test_traces_commands import leanloop
+from tests.command_line import leanloop
 
 
 def test_prices_are_a_million_tokens_with_the_caches_rule(tmp_path):

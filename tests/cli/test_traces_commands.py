@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from leanloop.cli.whatif import settings_of
 from leanloop.core.errors import BadInputError
+from tests.command_line import leanloop
 
 MESSAGES = [
     {"role": "system", "content": "Be short."},
@@ -35,11 +34,6 @@ MESSAGES = [
     ),
     {"role": "assistant", "content": "On its way."},
 ]
-
-
-def leanloop(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "leanloop", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
