@@ -55,7 +55,7 @@ def test_show_forget_export_and_import(store, tmp_path):
     assert line["entries"] == 1
     said("memory", "import", "other", "--file", file, "--store", store)
     found = json.loads(said("memory", "show", "other", "--store", store, "--json"))
-    assert {e["key"] for e in found} == {"good", "bad"}
+    assert {e["key"] for e in found} == {"phone of {1}?", 'get_team{"name": "Blue"}'}
     assert {e["origin"]["split"] for e in found} == {"import"}
     assert not any(e.get("trust") for e in found), "trust is earned here"
 
@@ -71,6 +71,7 @@ def test_show_forget_export_and_import(store, tmp_path):
         (("import", "office", "--file", "/nowhere/m.jsonl"), "m.jsonl"),
         (("export", "office", "--file", "/nowhere/m.jsonl"), "m.jsonl"),
         (("import", " ", "--file", "m.jsonl"), "MEMORY"),
+        (("import", "\udcff", "--file", "m.jsonl"), "MEMORY"),
         (("show",), "MEMORY"),
     ],
 )

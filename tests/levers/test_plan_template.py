@@ -23,7 +23,7 @@ from leanloop.levers.plan_template import (
 from leanloop.levers.trail import Made
 
 
-def tool(called: str, /, *fields: str, read_only: bool = True, **types: Json) -> ToolSpec:
+def tool(called: str, /, *fields: str, read_only: bool | None = True, **types: Json) -> ToolSpec:
     properties = {n: {"type": t} if isinstance(t, str) else t for n, t in types.items()}
     parameters = {"type": "object", "properties": properties}
     return ToolSpec(called, called, parameters, read_only=read_only, result_fields=fields)
@@ -41,6 +41,8 @@ TOOLS: Mapping[str, ToolSpec] = {
         tool("set_phone", read_only=False, name="string", number="string"),
         tool("reopen_ticket", read_only=False, ticket="string"),
         tool("close_ticket", read_only=False, ticket="string"),
+        tool("plain_look", read_only=None, name="string"),
+        tool("plain_change", read_only=None, name="string"),
     )
 }
 ANA = {"name": "Ana", "phone": "4711", "email": "ana@x.org", "floor": 3}
@@ -186,6 +188,42 @@ def test_a_change_that_may_have_hung_on_what_was_seen_is_left_to_the_model() -> 
     assert [s.tool for s in used.steps] == ["get_person", "set_phone"]
 
 
+def test_tools_that_do_not_say_what_they_do_may_look_and_may_change() -> None:
+    look, change = made("plain_look", ANA, name="Ana"), made("plain_change", name="Ana")
+    assert take_template("If Ana sits on floor 3, move Ana.", [look, change], "ok", TOOLS) is None
+    one = taken("Does Ana sit on floor 3?", "yes", look)
+    assert one.answer is None, "the next one may sit on floor 4"
+    chain = made("plain_change", name="4711")
+    assert [s.tool for s in taken("Call Ana.", "done", look, chain).steps] == [
+        "plain_look",
+        "plain_change",
+    ]
+
+
+def test_a_word_of_its_own_is_an_answer_only_behind_a_change() -> None:
+    look, change = made("get_person", ANA, name="Ana"), made("close_ticket", ticket="T-1")
+    prompt = "Close ticket T-1. Does Ana sit on floor 3?"
+    assert taken(prompt, "yes", change, look).answer is None
+    assert taken("Close ticket T-1.", "done", change).answer == "done"
+
+
+@pytest.mark.parametrize(
+    ("first", "answer", "other"),
+    [
+        ("What is the email of customer C1?", "ana@x.org", "What is the phone of customer C2?"),
+        ("What is the email of customer C1?", "ana@x.org", "What is the floor of customer C2?"),
+        ("Email of customer C1?", "ana@x.org", "Post box of customer C2?"),
+    ],
+)
+def test_a_field_of_a_tool_that_lists_none_is_known_by_what_it_returned(
+    first: str, answer: str, other: str
+) -> None:
+    template = taken(first, answer, made("plain_look", ANA, name="C1"))
+    assert template.answer == "#E1.email"
+    assert asks_for_another(template, other, ["C2"], TOOLS)
+    assert not asks_for_another(template, "Customer C2: which email?", ["C2"], TOOLS)
+
+
 def test_of_two_fields_the_one_that_the_task_names_is_meant() -> None:
     record = {"phone": "4711", "badge": "4711"}
     template = taken("What is the badge of Ana?", "4711", made("get_person", record, name="Ana"))
@@ -245,6 +283,7 @@ GOOD = {
         {**GOOD, "text": "The {5} of {1}?"},
         {**GOOD, "text": "Phone of {0}?"},
         {**GOOD, "filled": []},
+        {**GOOD, "text": "Phone of {1}{" + "9" * 5000 + "}?", "filled": ["Ana", "Bo"]},
         {**GOOD, "filled": ["Ana", "Bo"]},
         {**GOOD, "steps": []},
         {**GOOD, "steps": [{"tool": "get_person", "arguments": {"name": "{7}"}}]},

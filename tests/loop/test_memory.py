@@ -44,6 +44,17 @@ def test_a_poisoned_entry_is_demoted_and_not_found_any_more():
     assert entry.trust.demoted
 
 
+def test_what_was_demoted_hides_nothing_that_is_as_like_the_text():
+    bad = [Entry(Kind.PLAN, str(i), "bad", "phone extension", {}) for i in range(40)]
+    memory = WorkingMemory(bad)
+    memory.apply([Demote(e.entry_id) for e in bad])
+    memory.apply([Put(GOOD)])
+    assert [e.key for e in memory.find(Kind.PLAN, "phone extension", 3)] == ["good"]
+    changed = Entry(Kind.PLAN, "3", "better", "phone extension", {"new": 1})
+    memory.apply([Put(changed)])
+    assert len(memory.find(Kind.PLAN, "phone extension", 3)) == 2, "another version starts anew"
+
+
 def test_an_entry_that_helps_is_kept_and_seldom_withheld():
     memory = WorkingMemory([GOOD])
     withheld = [live(memory, memory.get(GOOD.entry_id), n, 1.0, 0.4) for n in range(400)]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from leanloop.core.errors import BadInputError
@@ -18,6 +19,7 @@ from leanloop.store.following import follow_calls, follow_runs
 from leanloop.store.lease import Lease, is_gone, new_owner
 from leanloop.store.protocol import (
     CallRow,
+    Carried,
     Control,
     Outcome,
     Paid,
@@ -56,6 +58,27 @@ class StoreConformance:
         best = kept.get(entries[-1].entry_id)
         assert best is not None
         assert (best.trust.used, best.trust.solved) == (2, 1.0)
+        again.close()
+
+    def test_what_a_run_changed_is_kept_with_it_once_or_not_at_all(
+        self, reopen: Callable[[], Store]
+    ) -> None:
+        store = reopen()
+        store.open_study(StudyRecord("s", "{}", "f"))
+        entry = Entry(Kind.FACT, "k", "n", "cue", {})
+        learned = msgspec.structs.replace(make_run("t1"), memory=(Put(entry),))
+        used = msgspec.structs.replace(make_run("t2"), memory=(Used(entry.entry_id, 1.0),))
+        broken = msgspec.structs.replace(make_run("t3"), memory=("no change",))
+        into = Carried("m", 10)
+        assert [store.record("s", r, into) for r in (learned, used, used)] == [True, True, False]
+        with pytest.raises(AttributeError):
+            store.record("s", broken, into)
+        store.close()
+        again = reopen()
+        assert {r.key.task_id for r in again.runs("s")} == {"t1", "t2"}
+        (known,) = again.memory("m").news().entries.values()
+        assert known is not None
+        assert known.trust.used == 1
         again.close()
 
     def test_tasks_stay_as_they_were_first(self, reopen: Callable[[], Store]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from leanloop import Case, FunctionTools
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError
-from leanloop.core.message import AssistantMessage, ToolCall
+from leanloop.core.message import AssistantMessage, Contract, ToolCall
 from leanloop.core.run import Run, Status
 from leanloop.core.task import Split, Task
 from leanloop.levers.builtin import all_levers
@@ -259,6 +259,32 @@ async def test_functions_as_tools() -> None:
     said = await environment.call(ToolCall("c", "fail", {}))
     assert (said.is_error, said.text) == (True, "LookupError: nothing there")
     assert environment.verify("x") == 1.0
+
+
+async def test_attributes_of_a_function_say_what_its_signature_cannot(tmp_path: Path) -> None:
+    def book(name: str) -> str:
+        return name
+
+    def look(name: str) -> str:
+        return name
+
+    book.read_only = False  # type: ignore[attr-defined]
+    book.result_fields = ["name"]  # type: ignore[attr-defined]
+    book.contract = Contract(known=("name",))  # type: ignore[attr-defined]
+    booked, looked = FunctionTools([book, look], lambda _: 0).tools
+    assert (booked.read_only, booked.result_fields, booked.contract) == (
+        False,
+        ("name",),
+        Contract(known=("name",)),
+    )
+    assert (looked.read_only, looked.result_fields, looked.contract) == (None, (), None)
+    assert FunctionTools([look], lambda _: 0, read_only=True).tools[0].read_only
+    look.read_only = "yes"  # type: ignore[attr-defined]
+    with pytest.raises(BadInputError, match=r"tool look: Expected `bool \| null`.*read_only"):
+        FunctionTools([look], lambda _: 0)
+    options = lines(tmp_path, *({"id": i, "prompt": i, "expected": "x"} for i in "ab"))
+    suite = build_suite("jsonl", {**options, "tools": "examples.shop_tools:get_article"}, tmp_path)
+    assert all(t.read_only for task in every(suite).values() for t in suite.open(task).tools)
 
 
 def test_functions_that_cannot_be_tools() -> None:

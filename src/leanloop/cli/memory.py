@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import enum
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 import typer
@@ -24,7 +25,15 @@ from leanloop.store.sql import SqlStore
 BOUND = 1000
 
 
-READERS: dict[Kind, Callable[[Entry], object]] = {
+class Body(Protocol):
+    """What an entry says."""
+
+    @property
+    def key(self) -> str:
+        """What it is about."""
+
+
+READERS: dict[Kind, Callable[[Entry], Body | None]] = {
     Kind.FACT: read_fact,
     Kind.PLAN: lambda entry: read_template(entry.body),
     Kind.SKILL: read_skill,
@@ -112,8 +121,7 @@ def memory(
         if name is None:
             _list_all(opened, action, json=json)
             return
-        if not name.strip():
-            raise BadInputError("MEMORY", "takes a name")
+        check_name(name, "MEMORY")
         if action is not Action.IMPORT and name not in opened.memories():
             known = ", ".join(opened.memories()) or "none"
             raise BadInputError(f"memory {name!r} in {opened.place}", f"is not there; {known} are")
@@ -128,6 +136,20 @@ def memory(
             _show(kept, action, entries or [], json=json)
     finally:
         opened.close()
+
+
+def check_name(name: str, where: str) -> None:
+    """See that a memory can be called so.
+
+    Raises:
+        BadInputError: It is blank, or no text.
+    """
+    if not name.strip():
+        raise BadInputError(where, "takes a name")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise BadInputError(where, f"{name!r} is no text in UTF-8") from error
 
 
 def _list_all(store: SqlStore, action: Action, *, json: bool) -> None:
@@ -220,7 +242,7 @@ def _import(kept: SqlMemory, file: Path | None, bound: int | None) -> MemoryDone
     if file is None:
         raise BadInputError("--file", "is missing: from where?")
     try:
-        lines = file.read_bytes().splitlines()
+        lines = file.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
     except OSError as error:
         raise BadInputError(str(file), error.strerror or "cannot be read") from error
     origin = Origin(split="import", learned_at=time.time())
@@ -228,7 +250,7 @@ def _import(kept: SqlMemory, file: Path | None, bound: int | None) -> MemoryDone
     for i, line in enumerate(lines, 1):
         if line.strip():
             e = _entry(line, f"{file}: line {i}")
-            read[e.entry_id] = Entry(e.kind, e.key, e.name, e.cue, e.body, origin)
+            read[e.entry_id] = msgspec.structs.replace(e, origin=origin)
     before = {e.entry_id for e in _entries(kept)}
     kept.apply([Put(e) for e in read.values()], bound or max(BOUND, len(before)))
     new = read.keys() - before
@@ -250,9 +272,11 @@ def _entry(line: bytes, where: str) -> Entry:
     if len(line) > MOST_BYTES:
         problem = f"is {len(line):,} bytes long; an entry has at most {MOST_BYTES:,}"
         raise BadInputError(where, problem)
-    if READERS[entry.kind](entry) is None:
+    body = READERS[entry.kind](entry)
+    if body is None:
         raise BadInputError(where, f"body: holds no {entry.kind} that could be used")
-    return entry
+    # By its own key it would stand beside what is learned of the same thing, and never be mended.
+    return Entry(entry.kind, body.key, entry.name, entry.cue, entry.body)
 
 
 def _entries(kept: SqlMemory) -> list[Entry]:

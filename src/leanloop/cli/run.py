@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from leanloop.cli.memory import check_name
 from leanloop.cli.optimize import StudyArgument
 from leanloop.cli.options import (
     JsonOption,
@@ -23,6 +24,7 @@ from leanloop.cli.studies import stopped, tell_fetch
 from leanloop.cli.study_names import study_file
 from leanloop.core.configuration import Configuration
 from leanloop.core.errors import BadInputError, StoppedError
+from leanloop.core.run import Run
 from leanloop.core.task import Split
 from leanloop.report.terminal import TerminalObserver, describe_member
 from leanloop.search.kept_memory import KeptMemory
@@ -87,11 +89,17 @@ def _run(
     """The configuration's figures, and what should be known of its runs."""
     console, store = errors_console(), SqlStore(place)
     split, name = what
-    if name is not None and not name.strip():
-        raise BadInputError("--memory", "takes a name")
+    if name is not None:
+        check_name(name, "--memory")
     bound = study.spec.memory.bound
     memory = None if name is None else KeptMemory(store.memory(name), bound)
     before = 0 if memory is None else len(memory)
+
+    def made() -> list[Run]:
+        kept = store.runs(study.name_of_runs(memory))
+        return [r for r in kept if r.key.configuration_id == configuration.id and r.split is split]
+
+    earlier = len(made())
 
     async def go(observer: TerminalObserver) -> Member:
         try:
@@ -103,10 +111,14 @@ def _run(
         study.load_models(tell_fetch(console))
         with TerminalObserver(console) as observer:
             member = asyncio.run(go(observer))
-        kept = store.runs(study.name_of_runs(memory))
-        made = [r for r in kept if r.key.configuration_id == member.id and r.split is split]
+        runs = made()
         said = [] if memory is None else [_say_memory(memory, configuration, before)]
-        return member, [*say_runs(made), *said]
+        if memory is not None and earlier == len(runs):
+            said.append(
+                f"no run was made now: all {earlier} were made with this memory before; new tasks, "
+                "or another name of a memory, make new ones"
+            )
+        return member, [*say_runs(runs), *said]
     except (KeyboardInterrupt, StoppedError) as ended:
         raise stopped(console, ended) from None
     finally:

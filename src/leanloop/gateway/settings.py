@@ -81,7 +81,9 @@ def settings_of(table: Mapping[str, Any], where: str) -> GatewaySettings:
         new, more = _configuration(canary.levers, f"{where}: canary.levers")
         refused |= more
         if new == configuration:
-            raise BadInputError(f"{where}: canary.levers", "is what all sessions run already")
+            whys = [f"{name} cannot act here: {why}" for name, why in more.items()]
+            problem = "; ".join(whys) or "is what all sessions run already"
+            raise BadInputError(f"{where}: canary.levers", problem)
     return GatewaySettings(
         configuration, refused, models, read_caps(caps, f"{where}: caps"), canary, new
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from leanloop.core.message import Json, ToolSpec
@@ -21,6 +21,8 @@ from leanloop.levers.trail import Made
 
 MOST_CALLS = 24
 """A run of more calls than that is not made into a plan."""
+MOST_FIELDS = 100
+"""Names of fields that a plan keeps, at most."""
 
 
 def take_template(
@@ -39,6 +41,7 @@ def take_plan(
     None where a value came from nowhere, where the plan cannot be read back, and where
     something was changed after a look at something else that no call or answer took a
     value from: whether to change it may have hung on that, and a plan does not judge.
+    A tool that does not say what it is counts as both.
 
     Each value of each call has to be in the task, in an earlier result, or among those
     that the tool's schema lists; what comes from nowhere would not be right for another
@@ -55,7 +58,7 @@ def take_plan(
         return None
     source = _answer_source(prompt, good, answer, tools)
     kept = _useful(prompt, good, source, tools)
-    if _may_have_judged(good, kept, tools):
+    if _may_have_judged(good, _referred_to(prompt, good, source), tools):
         return None
     calls = tuple(good[i] for i in kept)
     draft = _Draft(prompt, calls, tools)
@@ -63,7 +66,8 @@ def take_plan(
     if steps is None:
         return None
     text, filled = draft.text_with_holes()
-    template = Template(text, steps, filled, _renumbered(source, kept))
+    fields = tuple({name: None for m in calls for name, _ in fields_of(m.value)})[:MOST_FIELDS]
+    template = Template(text, steps, filled, _renumbered(source, kept), fields)
     # A task with such marks of its own, or one value inside another, cannot be read back.
     return (template, calls) if match_template(template, prompt) == filled else None
 
@@ -141,8 +145,8 @@ def _answer_source(
         found = _reference(made, said, prompt)
         if found is not None and _is_read_off(found, said, made, prompt):
             return found
-        writes = not all(tools[m.tool].read_only for m in made)
-        if writes and said.replace(" ", "").isalpha():
+        # Only behind a change is an answer a word of its own; else it says what was seen.
+        if tools[made[-1].tool].read_only is False and said.replace(" ", "").isalpha():
             return said
     return None
 
@@ -206,12 +210,27 @@ def _useful(
     return sorted(found)
 
 
+def _referred_to(prompt: str, made: Sequence[Made], answer: str | None) -> set[int]:
+    """The calls that a later call or the answer took a value from."""
+    found = {_referred(answer)} if answer is not None and answer.startswith("#E") else set()
+    for i, call in enumerate(made):
+        for value in call.arguments.values():
+            if not whole_word(str(value)).search(prompt):
+                source = _reference(made[:i], str(value), prompt)
+                found |= set() if source is None else {_referred(source)}
+    return found
+
+
 def _may_have_judged(
-    made: Sequence[Made], kept: Sequence[int], tools: Mapping[str, ToolSpec]
+    made: Sequence[Made], used: Collection[int], tools: Mapping[str, ToolSpec]
 ) -> bool:
-    """Whether a change was made after a look whose result went into nothing."""
-    last_write = max((i for i in kept if not tools[made[i].tool].read_only), default=0)
-    return any(i not in kept for i in range(last_write))
+    """Whether a call that may change something came after a look that went into nothing.
+
+    A tool that does not say whether it changes something may, and may be a look as well.
+    """
+    says = [tools[m.tool].read_only for m in made]
+    last = max((i for i, read_only in enumerate(says) if not read_only), default=0)
+    return any(says[i] is not False and i not in used for i in range(last))
 
 
 def _referred(reference: str) -> int:

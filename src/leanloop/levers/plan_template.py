@@ -12,7 +12,7 @@ from leanloop.core.message import Json, ToolSpec
 from leanloop.levers.inverted_index import words_of
 from leanloop.levers.plan import fill
 
-HOLE = re.compile(r"\{(\d+)\}")
+HOLE = re.compile(r"\{(\d{1,3})\}")
 WORD = re.compile(r"[\w-]+")
 WHOLE_NUMBER = re.compile(r"-?\d{1,15}")
 NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
@@ -36,12 +36,19 @@ class Template(msgspec.Struct, frozen=True, omit_defaults=True):
         filled: The values that the holes had in the task it was taken from.
         answer: The answer as a reference or a constant; None when a model has to
             make it from what the calls returned.
+        fields: Names of what the calls returned when the plan was taken, used or not.
     """
 
     text: str
     steps: tuple[TemplateStep, ...]
     filled: tuple[str, ...] = ()
     answer: str | None = None
+    fields: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What an entry that holds it is about: the words of the task, in any case."""
+        return self.text.casefold()
 
     @property
     def cue(self) -> str:
@@ -129,16 +136,23 @@ def asks_for_another(
     """Whether a task in other words names something that tools have and the plan does not use.
 
     "The email of" is not "the phone of", though all the other words are the same. What a
-    tool has are its name, its arguments with what is listed for them, and its fields.
+    tool has are its name, its arguments with what is listed for them, and its fields: those
+    that it is known to return, and those that it returned when the plan was taken. A field
+    that the first task named and the plan answers with has to be named again, too.
     """
     for value in values:
         prompt = whole_word(value).sub(" ", prompt)
-    new = set(words_of(prompt)) - set(words_of(template.cue))
+    asked, first = set(words_of(prompt)), set(words_of(template.cue))
+    new = asked - first
+    answered = set(words_of((template.answer or "").partition(".")[2].replace("_", " ")))
+    if answered & first and not answered & asked:
+        return True
     steps = [(tools[s.tool], s.arguments) for s in template.steps]
     used = [tool.name for tool, _ in steps]
     used += [f"{name} {source}" for _, sources in steps for name, source in sources.items()]
     own = set(words_of(" ".join((*used, template.answer or ""))))
-    return bool(new & (_words_of_tools(tools.values()) - own))
+    known = _words_of_tools(tools.values()) | set(words_of(" ".join(template.fields)))
+    return bool(new & (known - own))
 
 
 def _words_of_tools(tools: Iterable[ToolSpec]) -> set[str]:

@@ -9,8 +9,6 @@ from leanloop.levers.inverted_index import InvertedIndex
 
 BOUND = 1000
 """Entries that a memory holds at most, where nothing else is said."""
-PASSED_OVER = 8
-"""Demoted entries among the best that a look-up can pass over."""
 
 
 class WorkingMemory:
@@ -41,9 +39,7 @@ class WorkingMemory:
 
     def find(self, kind: Kind, text: str, k: int) -> Sequence[Entry]:
         """Up to ``k`` entries that are not demoted, those most like the text first."""
-        names = self._indices[kind].top_k(text, k + PASSED_OVER)
-        found = (self._entries[name] for name, _ in names)
-        return [e for e in found if not e.trust.demoted][:k]
+        return [self._entries[name] for name, _ in self._indices[kind].top_k(text, k)]
 
     def apply(self, changes: Iterable[MemoryChange]) -> None:
         """Change entries, and let go of the least worth where there are too many."""
@@ -56,15 +52,21 @@ class WorkingMemory:
     def set(self, entry_id: str, entry: Entry | None) -> None:
         """Put an entry in the place of the one of that id; None takes it away."""
         known = self._entries.get(entry_id)
-        if entry is None:
-            if known is not None:
-                del self._entries[entry_id]
-                self._indices[known.kind].remove(entry_id)
-            return
-        self._entries[entry_id] = entry
-        if known is None or known.cue != entry.cue:
-            self._indices[entry.kind].add(entry_id, entry.cue)
+        was, now = _findable(known), _findable(entry)
+        if entry is not None:
+            self._entries[entry_id] = entry
+        elif known is not None:
+            del self._entries[entry_id]
+        if now is not None and (was is None or was.cue != now.cue):
+            self._indices[now.kind].add(entry_id, now.cue)
+        elif now is None and was is not None:
+            self._indices[was.kind].remove(entry_id)
 
     def copy(self) -> WorkingMemory:
         """One that can be changed without changing this one."""
         return WorkingMemory(self, self._bound)
+
+
+def _findable(entry: Entry | None) -> Entry | None:
+    """The entry, unless it was shown to hurt: that is kept, and found no more."""
+    return None if entry is None or entry.trust.demoted else entry

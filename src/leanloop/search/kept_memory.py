@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from leanloop.core.memory import Entry, Kind, MemoryChange
 from leanloop.loop.working_memory import WorkingMemory
 from leanloop.store.memory import SqlMemory
+from leanloop.store.protocol import Carried
 
 
 class KeptMemory:
@@ -20,6 +21,7 @@ class KeptMemory:
     def __init__(self, kept: SqlMemory, bound: int) -> None:
         self._kept, self._bound = kept, bound
         self.name = kept.name
+        self.carried = Carried(kept.name, bound)
         self._number = -1
         self._working = WorkingMemory(bound=bound)
         self.refresh()

@@ -243,7 +243,7 @@ class Ledger:
             known = await self._run(configuration, task)
             self._pay(known)
             self.purse.refresh()
-            self._store.record(self._study, known)
+            self._keep(known)
         elif key not in self.runs:
             self.replayed += 1
             self._replay_clock(known)
@@ -266,10 +266,15 @@ class Ledger:
             raise BadInputError(
                 "levers", "what carries over from task to task needs leanloop's own agent, here"
             )
-        run = await self._runner.run(configuration, task, memory=memory)
-        if kept is not None:
-            kept.apply(run.memory)
-        return run
+        return await self._runner.run(configuration, task, memory=memory)
+
+    def _keep(self, run: Run) -> None:
+        """Keep a run, and what it changed in a memory with it or not at all."""
+        if self.kept is None:
+            self._store.record(self._study, run)
+            return
+        self._store.record(self._study, run, self.kept.carried)
+        self.kept.refresh()
 
     def _replay_clock(self, run: Run) -> None:
         """Move the clock as the run did when it was made, what went on between runs included."""

@@ -41,8 +41,8 @@ def check_streams(settings: Iterable[str], tasks: Sequence[Task]) -> None:
             raise BadInputError(
                 f"levers.{carrying[0]}",
                 f"carries over from task to task, and the suite's tasks have no order: "
-                f"{task.task_id!r} has no stream and position; for the back office set "
-                "suite.options.streams to 1 or more",
+                f"{task.task_id!r} has no stream and position (docs/persistent.md says how a "
+                "suite gives them: ordered = true for jsonl, streams = 1 for the back office)",
             )
         other = places.setdefault((task.split, task.stream, task.position), task)
         if other is not task:

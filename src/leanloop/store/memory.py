@@ -39,17 +39,23 @@ class SqlMemory:
             changes: In order.
             bound: Entries that the memory holds at most, inclusive.
         """
+        with self._engine.begin() as connection:
+            self.apply_in(connection, changes, bound)
+
+    def apply_in(
+        self, connection: sa.Connection, changes: Sequence[MemoryChange], bound: int
+    ) -> None:
+        """Keep changes in a transaction that somebody else has begun, as ``apply`` does."""
         if not changes:
             return
-        with self._engine.begin() as connection:
-            number = self._numbered(connection, len(changes))
-            entries = self._some(connection, [changed_id(c) for c in changes])
-            for change in changes:
-                entry_id = changed_id(change)
-                entries[entry_id] = after_change(entries.get(entry_id), change)
-            for at, (entry_id, entry) in enumerate(entries.items()):
-                self._set(connection, entry_id, entry, number + at)
-            self._let_go(connection, bound, number)
+        number = self._numbered(connection, len(changes))
+        entries = self._some(connection, [changed_id(c) for c in changes])
+        for change in changes:
+            entry_id = changed_id(change)
+            entries[entry_id] = after_change(entries.get(entry_id), change)
+        for at, (entry_id, entry) in enumerate(entries.items()):
+            self._set(connection, entry_id, entry, number + at)
+        self._let_go(connection, bound, number)
 
     def news(self, since: int = -1) -> News:
         """What has changed since a number that an earlier call gave.

@@ -182,6 +182,18 @@ class News(msgspec.Struct, frozen=True):
     entries: dict[str, Entry | None]
 
 
+class Carried(msgspec.Struct, frozen=True):
+    """The memory that takes in what a run changed.
+
+    Attributes:
+        memory: Its name.
+        bound: Entries that it holds at most, inclusive.
+    """
+
+    memory: str
+    bound: int
+
+
 class EntryLog(Protocol):
     """Keeps the entries of one memory, for several agents at once."""
 
@@ -227,10 +239,16 @@ class Store(Protocol):
             Task id to what is kept, of every task of the study.
         """
 
-    def record(self, study: str, run: Run) -> bool:
+    def record(self, study: str, run: Run, into: Carried | None = None) -> bool:
         """Keep a run and give up its lease.
 
         An outage is replaced by a later run of the same key, nothing else is.
+
+        Args:
+            study: Whose run it is.
+            run: The run.
+            into: Where what it changed is kept, in the same transaction; None for
+                nowhere but with the run.
 
         Returns:
             Whether it was kept: False where another run of that key was there before.

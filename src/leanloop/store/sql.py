@@ -17,7 +17,7 @@ from leanloop.store.database import Database
 from leanloop.store.lease import Lease
 from leanloop.store.memory import SqlMemory
 from leanloop.store.payments import SqlPayments
-from leanloop.store.protocol import Asked, Control, Paid, StudyRecord, TaskRow
+from leanloop.store.protocol import Asked, Carried, Control, Paid, StudyRecord, TaskRow
 from leanloop.store.run_leases import GIVE_UP, SqlRunLeases
 from leanloop.store.tables import (
     CONTROLS,
@@ -112,8 +112,14 @@ class SqlStore:
             rows = connection.execute(sa.select(*columns).where(TASKS.c.study == study))
             return {row[0]: TaskRow(*row) for row in rows}
 
-    def record(self, study: str, run: Run) -> bool:
+    def record(self, study: str, run: Run, into: Carried | None = None) -> bool:
         """Keep a run and give up its lease.
+
+        Args:
+            study: Whose run it is.
+            run: The run.
+            into: Where what it changed is kept, in the same transaction; None for
+                nowhere but with the run.
 
         Returns:
             Whether it was kept: False where another run of that key was there before.
@@ -128,6 +134,9 @@ class SqlStore:
         with self._database.writing() as connection:
             kept = connection.scalar(self._keep_run, row) is not None
             connection.execute(GIVE_UP, at)
+            if kept and into is not None:
+                memory = SqlMemory(self._database, into.memory)
+                memory.apply_in(connection, run.memory, into.bound)
         return kept
 
     def find(self, study: str, key: RunKey) -> Run | None:

@@ -17,6 +17,7 @@ class FolderEnvironment(FunctionTools):
         folder: The folder.
         functions: The tools.
         verify: The agent's answer to a score.
+        read_only: Whether calls change nothing, for functions that do not say.
     """
 
     def __init__(
@@ -24,8 +25,10 @@ class FolderEnvironment(FunctionTools):
         folder: Folder,
         functions: Iterable[Callable[..., Any]],
         verify: Callable[[str | None], float | bool],
+        *,
+        read_only: bool | None = None,
     ) -> None:
-        super().__init__(functions, verify, folder.remove)
+        super().__init__(functions, verify, folder.remove, read_only=read_only)
         self._folder = folder
 
     @property

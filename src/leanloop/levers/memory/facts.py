@@ -41,6 +41,11 @@ class FactBody(msgspec.Struct, frozen=True):
     arguments: dict[str, Json]
     fields: dict[str, Json]
 
+    @property
+    def key(self) -> str:
+        """What an entry that holds it is about: the call."""
+        return self.tool + json.dumps(self.arguments, sort_keys=True, ensure_ascii=False)
+
 
 class Facts(Stage):
     """Shows facts near the task behind it, and keeps those that a solved run went by.
@@ -133,8 +138,8 @@ def _learned(
         record = dict(fields_of(call.value))
         fields = {k: v for k, v in record.items() if str(v).casefold() in used - given}
         if fields:
-            key = call.tool + json.dumps(call.arguments, sort_keys=True, ensure_ascii=False)
-            yield key, FactBody(call.tool, call.arguments, fields), record
+            fact = FactBody(call.tool, call.arguments, fields)
+            yield fact.key, fact, record
 
 
 def _entry(key: str, fact: FactBody) -> Entry:

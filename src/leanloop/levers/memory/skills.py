@@ -51,6 +51,11 @@ class SkillBody(msgspec.Struct, frozen=True):
     template: Template
     example: Example
 
+    @property
+    def key(self) -> str:
+        """What an entry that holds it is about: the words of the task."""
+        return self.template.key
+
 
 class Skills(Stage):
     """Lists skills like the task at hand, and keeps one from each run that was solved.
@@ -121,13 +126,12 @@ class Skills(Stage):
         if plan is None:
             return
         template, kept = plan
-        known = self._memory.get(Kind.SKILL, template.text.casefold())
+        known = self._memory.get(Kind.SKILL, template.key)
         if known is not None and not known.trust.demoted and _is_as_short(known, template):
             return
         example = Example(self._prompt, _steps(kept, ended.answer), ended.answer)
         body = msgspec.to_builtins(SkillBody(template, example))
-        key = template.text.casefold()
-        entry = Entry(Kind.SKILL, key, "", self._prompt, body)
+        entry = Entry(Kind.SKILL, template.key, "", self._prompt, body)
         name = f"{template.steps[-1].tool}-{entry.entry_id[-4:]}"
         self._memory.put(msgspec.structs.replace(entry, name=name))
 

@@ -144,12 +144,12 @@ class PlanCache(Stage):
         template = take_template(self._prompt, self._trail.made, ended.answer, self._tools)
         if template is None:
             return
-        known = self._memory.get(Kind.PLAN, template.text.casefold())
+        known = self._memory.get(Kind.PLAN, template.key)
         if known is not None and self._is_no_better(template, known):
             return
         name = " > ".join(s.tool for s in template.steps)
         body = msgspec.to_builtins(template)
-        self._memory.put(Entry(Kind.PLAN, template.text.casefold(), name, template.cue, body))
+        self._memory.put(Entry(Kind.PLAN, template.key, name, template.cue, body))
 
     async def _find(self, request: Request) -> _Plan | None:
         if not request.tools_allowed or not request.tools:

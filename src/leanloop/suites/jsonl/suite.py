@@ -149,10 +149,11 @@ def _open(
     texts: dict[str, str],
 ) -> Environment:
     if not texts:
-        return FunctionTools(tools, verify)
+        return FunctionTools(tools, verify, read_only=True)
     folder = Folder()
     folder.fill(texts)
-    return FolderEnvironment(folder, [folder.list_files, folder.read_file, *tools], verify)
+    functions: list[Callable[..., Any]] = [folder.list_files, folder.read_file, *tools]
+    return FolderEnvironment(folder, functions, verify, read_only=True)
 
 
 def _verifier(
