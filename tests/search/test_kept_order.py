@@ -78,7 +78,7 @@ async def test_lines_on_top_of_an_ordered_file_are_refused(tmp_path, store):
         "was learned along a stream is kept by position: add new tasks of a stream at its end, "
         "or give the study another name"
     )
-    with pytest.raises(BadInputError, match="'s1' was at position 1.* is at position 0"):
+    with pytest.raises(BadInputError, match=r"'s1' was at position 1.* is at position 0"):
         await study(tmp_path, [1, 0, 2, 3]).run_one(FACTS, Split.SEARCH, store, Silent())
     with pytest.raises(BadInputError, match="'s0' was at position 0"):
         await study(tmp_path, [8, 0, 1, 2, 3]).optimize(store)
