@@ -41,7 +41,7 @@ def table_of(tasks: Sequence[Task], rows: Callable[[Task], dict[str, Sequence[fl
 def learns(task: Task) -> dict[str, Sequence[float]]:
     """The first three tasks of a stream cost more than the baseline's 10, later ones 1 each."""
     n = int(task.task_id.split("-")[1])
-    row = {name: 30.0 if n < 3 else 1.0 for name in COLUMNS} | {"success": 1.0}
+    row = dict.fromkeys(COLUMNS, 30.0 if n < 3 else 1.0) | {"success": 1.0}
     base = dict.fromkeys(COLUMNS, 10.0) | {"success": float(n % 2)}
     return {OWN.id: list(row.values()), BASE.id: list(base.values())}
 
@@ -107,12 +107,13 @@ def test_what_the_baseline_was_not_run_on_is_counted_as_left_out():
     assert figures(tasks_at(PLACES["aligned"])).left_out == 0
 
 
+@pytest.mark.parametrize("rest", [0.0, 0.001], ids=["nothing", "next to nothing"])
 @pytest.mark.parametrize(("paid", "known"), [(4, False), (5, True)])
-def test_where_few_tasks_cost_anything_there_is_no_interval(paid, known):
+def test_where_few_tasks_cost_anything_there_is_no_interval(paid, known, rest):
     def rows(task: Task) -> dict[str, Sequence[float]]:
         # Among the 8 tasks of a stretch of 2 ranks, so many cost something.
         stream, n = map(int, task.task_id.split("-"))
-        own = [1.0, *(0.0 if 2 * stream + n >= paid else 2.0 + stream for _ in COLUMNS[1:])]
+        own = [1.0, *(rest if 2 * stream + n >= paid else 2.0 + stream for _ in COLUMNS[1:])]
         return {OWN.id: own, BASE.id: [1.0] * len(COLUMNS)}
 
     (only, *_) = figures(tasks_at(PLACES["aligned"], (8, 8, 8, 8)), rows).stretches

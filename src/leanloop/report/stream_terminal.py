@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -29,11 +30,13 @@ def stream_table(along: AlongStream, objectives: Mapping[str, str]) -> Table:
         objectives: Of the study: the cost axes among them are shown, or dollars.
     """
     settings = " ".join(f"{k}={v}" for k, v in along.settings.items())
-    table = Table(title=Text(f"{along.id} along the streams: {settings}"), title_justify="left")
+    title = Text(f"{along.id} along the streams: {settings}")
+    # Three axes with their intervals have to go into 80 columns.
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.show_edge = False
     axes = [a for a in SOLVED if a in objectives] or ["usd"]
-    table.add_column("tasks of each stream", min_width=8)
-    for name in ("n", "success", *(SOLVED[a][0] for a in axes)):
-        table.add_column(name)
+    for name in ("tasks", "n", "success", *(SOLVED[a][0] for a in axes)):
+        table.add_column(name, overflow="fold", no_wrap=name == "tasks")
     for label, stretch in labelled_stretches(along):
         for row in _rows(label, stretch, axes):
             table.add_row(*row)
@@ -43,8 +46,8 @@ def stream_table(along: AlongStream, objectives: Mapping[str, str]) -> Table:
 
 def labelled_stretches(along: AlongStream) -> list[tuple[str, Stretch]]:
     """The stretches, cold and then warm, each with the tasks that it is of, counted from 1."""
-    cold = [(f"{s.first + 1}–{s.last + 1}, cold", s) for s in along.stretches]
-    return cold if along.warm is None else [*cold, ("holdout, warm", along.warm)]
+    cold = [(f"{s.first + 1}–{s.last + 1} cold", s) for s in along.stretches]
+    return cold if along.warm is None else [*cold, ("warm", along.warm)]
 
 
 def _rows(label: str, stretch: Stretch, axes: Iterable[str]) -> Iterable[list[str]]:
@@ -56,8 +59,8 @@ def _rows(label: str, stretch: Stretch, axes: Iterable[str]) -> Iterable[list[st
     ]
     if stretch.baseline_success is not None:
         costs = [_cost(stretch.baseline_per_solved[a], a) for a in axes]
-        yield ["  baseline", "", ranged(stretch.baseline_success, 2), *costs]
-    yield ["  ratio", "", "", *(f"× {ranged(stretch.ratio[a], 2)}" for a in axes)]
+        yield ["baseline", "", ranged(stretch.baseline_success, 2), *costs]
+    yield ["ratio", "", "", *(f"× {ranged(stretch.ratio[a], 2)}" for a in axes)]
 
 
 def _cost(cost: CostOfPass, axis: str) -> str:

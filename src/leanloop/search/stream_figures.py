@@ -19,8 +19,9 @@ from leanloop.stats.resampling import Floats, Sample, sample_of
 
 PARTS = 4
 """Stretches that a stream is shown in."""
-FEW_PAID = 5
-"""Tasks that cost anything below which, where the rest cost nothing, there is no interval."""
+FEW_PAID, NEXT_TO_NOTHING = 5, 0.01
+"""Tasks below which there is no interval where the rest cost next to nothing: no more than
+this share of the dearest."""
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -189,7 +190,7 @@ def _per_solved(values: Floats, sample: Sample) -> CostOfPass:
         sample: What is resampled.
     """
     found = costs_of_pass(values[:1], values[1:], sample)[0]
-    paid = np.count_nonzero(values[1])
+    paid = np.count_nonzero(values[1] > NEXT_TO_NOTHING * values[1].max())
     if found.infinite or paid >= min(FEW_PAID, found.n):
         return found
     return CostOfPass(found.mean, None, None, found.n, infinite=False)
