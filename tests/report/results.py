@@ -13,8 +13,11 @@ from leanloop.search.result import (
     Result,
     StepCost,
 )
+from leanloop.search.stream_figures import AlongStream, Held, Stretch
+from leanloop.stats.budget import CostOfPass
 from leanloop.stats.comparison import Verdict
 from leanloop.stats.interval import Interval
+from leanloop.stats.per_solved import PaidBack
 
 NOTHING = Interval(None, None, None, 0)
 UNSHOWN = Verdict(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, 0.1, "not shown")
@@ -168,3 +171,44 @@ def bare() -> Result:
         objectives={"success": "max"},
         evidence={},
     )
+
+
+AXES = ("usd", "latency_s", "tokens", "tool_calls")
+
+
+def stretch(first: int, last: int, usd: CostOfPass) -> Stretch:
+    """Part of a stream, where a solved task takes dollars, 7.5 s, 12,345 tokens and 2.5 calls."""
+    costs = [usd, *(CostOfPass(c, 0.8 * c, 1.2 * c, 9, infinite=False) for c in (7.5, 12345, 2.5))]
+    base = CostOfPass(0.004, 0.003, None, 9, infinite=False)
+    return Stretch(
+        first,
+        last,
+        Interval(0.75, 0.61, 0.86, 9),
+        dict(zip(AXES, costs, strict=True)),
+        dict.fromkeys(AXES, Interval(0.375, 0.2, None, 9)),
+        Interval(0.25, 0.12, 0.44, 9),
+        dict.fromkeys(AXES, base),
+    )
+
+
+def with_streams() -> Result:
+    """One that learned along two streams, which nothing was solved by at first."""
+    full = result()
+    found = full.frontier[0]
+    none_solved = CostOfPass(None, 0.009, None, 9, infinite=True)
+    along = AlongStream(
+        found.id,
+        found.settings,
+        (
+            stretch(0, 8, none_solved),
+            stretch(9, 17, CostOfPass(0.0015, None, None, 9, infinite=False)),
+        ),
+        stretch(0, 29, CostOfPass(0.0012, 0.001, 0.0016, 30, infinite=False)),
+        dict.fromkeys(AXES, PaidBack(7, None, 3.0, 18)),
+        40,
+        Held(40, 2, 31),
+        5,
+        1,
+    )
+    objectives = {"success": "max", "usd": "min", "latency_s": "min", "tokens": "min"}
+    return replace(full, streams=(along,), objectives=objectives)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leanloop.report.html import write_report
-from tests.report.results import bare, hostile, result
+from tests.report.results import bare, hostile, result, with_streams
 
 HEADINGS = [
     "Frontier",
@@ -88,7 +88,10 @@ def test_the_report_is_seen(open_page, page_file, tmp_path, scheme, width):
     assert len(shot) > 60_000
 
 
-@pytest.mark.parametrize("found", [result(frontier=40), hostile(), bare()], ids=["40", "bad", "1"])
+EVERY = {"40": result(frontier=40), "bad": hostile(), "1": bare(), "streams": with_streams()}
+
+
+@pytest.mark.parametrize("found", EVERY.values(), ids=EVERY.keys())
 def test_an_ugly_result_stays_inside_a_phone(open_page, tmp_path, found):
     path = tmp_path / "report.html"
     write_report(found, path)
@@ -96,6 +99,22 @@ def test_an_ugly_result_stays_inside_a_phone(open_page, tmp_path, found):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.get_by_role("heading", level=1).inner_text() == f"Study {found.study}"
     page.screenshot(path=str(tmp_path / "page.png"), full_page=True)
+
+
+def test_rows_along_a_stream_are_named_where_a_phone_has_scrolled(open_page, tmp_path):
+    path = tmp_path / "report.html"
+    write_report(with_streams(), path)
+    page = open_page(path, "light", 390)
+    region = page.get_by_role("region", name="Along the streams")
+    assert region.evaluate("e => e.scrollWidth > e.clientWidth")
+    region.evaluate("e => e.scrollLeft = e.scrollWidth")
+    for name in ("1–9 cold", "baseline", "ratio", "warm"):
+        box = region.get_by_role("rowheader", name=name).first.bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] < 390 - box["width"]
+    dear = region.get_by_role("cell", name="2.50").first.bounding_box()
+    assert dear is not None
+    assert dear["x"] + dear["width"] <= 390
 
 
 def test_text_in_plots_is_whole_and_apart(open_page, page_file):

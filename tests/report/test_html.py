@@ -21,7 +21,7 @@ from leanloop.report.html import (
 from leanloop.report.terminal import show_result
 from leanloop.search.constraints import Check, Kept
 from leanloop.search.result import DroppedMember, Optimism
-from tests.report.results import bare, hostile, never_on_holdout, result, verdict
+from tests.report.results import bare, hostile, never_on_holdout, result, verdict, with_streams
 
 EVERY = {
     "plain": result(),
@@ -30,6 +30,7 @@ EVERY = {
     "none": bare(),
     "not on the holdout": never_on_holdout(),
     "hostile": hostile(),
+    "streams": with_streams(),
 }
 
 

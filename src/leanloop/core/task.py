@@ -28,7 +28,7 @@ class Task(msgspec.Struct, frozen=True):
             the task stands alone.
         stream: The ordered stream that it belongs to: an agent that lives on meets its
             tasks one after the other. None when it stands alone.
-        position: Where it stands in the stream, from 0.
+        position: Where it stands in the stream: any whole numbers that are in order.
         graded_by: Digest of what decides how an answer is scored, where the suite can say
             it: a task that is scored otherwise is another task.
     """

@@ -23,9 +23,16 @@ from leanloop.report.figures import (
     frontier_figure,
     steps_figure,
 )
-from leanloop.report.terminal import say_optimism, say_paid_back
+from leanloop.report.stream_terminal import (
+    SOLVED,
+    labelled_stretches,
+    say_along,
+    scaled_cost,
+)
+from leanloop.report.terminal import say_optimism
 from leanloop.search.result import Figures, Member, Result
 from leanloop.search.task_report import say_tasks
+from leanloop.stats.budget import CostOfPass
 from leanloop.stats.comparison import paired_difference
 from leanloop.stats.interval import Interval
 
@@ -125,6 +132,8 @@ def render_report(result: Result) -> str:
         "settings": show_settings,
         "seconds": show_seconds,
         "count": show_count,
+        "limits": show_limits,
+        "in_unit": scaled_cost,
     }
     rows = _rows(result)
     split = "holdout" if any(_has(r.member.holdout) for r in rows) else "search"
@@ -149,7 +158,9 @@ def render_report(result: Result) -> str:
         plots=[_frontier_plot(rows, split, axis) for axis in AXES],
         lever_plots=_lever_plots(result),
         steps_plot=_steps_plot(result),
-        paid_back=say_paid_back,
+        solved=SOLVED,
+        say_along=say_along,
+        labelled_stretches=labelled_stretches,
     )
 
 
@@ -185,6 +196,14 @@ def show_ends(interval: Interval, factor: float = 1.0) -> str:
     if interval.low is None or interval.high is None:
         return "interval unknown"
     return f"{show_number(interval.low * factor)} to {show_number(interval.high * factor)}"
+
+
+def show_limits(found: Interval | CostOfPass) -> str:
+    """The ends of an interval of which the upper may be without limit."""
+    if found.low is None:
+        return "interval unknown"
+    high = "no limit" if found.high is None else show_number(found.high)
+    return f"{show_number(found.low)} to {high}"
 
 
 def show_points(interval: Interval) -> str:

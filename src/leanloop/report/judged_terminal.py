@@ -32,11 +32,11 @@ def show_frontier(console: Console, answer: FrontierAnswer) -> None:
     for name in ("n", "success", *(TITLES[a] for a in axes), *extra, "on the frontier"):
         table.add_column(name, overflow="fold")
     for number_, s in enumerate(answer.configurations, start=1):
-        costs = [_ranged(getattr(s, a)) for a in axes]
+        costs = [ranged(getattr(s, a)) for a in axes]
         more = [_extra(s, name) for name in extra]
         chance = "unknown" if s.p_frontier is None else f"{s.p_frontier:.3f}"
         name = f"{number_}" if long else s.configuration
-        table.add_row(name, str(s.n), _ranged(s.success), *costs, *more, chance)
+        table.add_row(name, str(s.n), ranged(s.success), *costs, *more, chance)
     console.print(table)
     names = [f"{i}: {s.configuration}" for i, s in enumerate(answer.configurations, start=1)]
     told(console, [*(names if long else ()), *_areas(answer)], (), ())
@@ -68,20 +68,21 @@ def _extra_columns(answer: FrontierAnswer) -> list[str]:
 
 def _extra(s: Standing, name: str) -> str:
     if name == "a solved task":
-        return _passing(s.cost_of_pass)
+        return passing(s.cost_of_pass)
     if name == "success within":
-        return _ranged(s.success_within)
+        return ranged(s.success_within)
     if name == "growth":
-        return _ranged(s.growth_exponent)
+        return ranged(s.growth_exponent)
     return " ".join(f"{k}:{i.mean:.2f}" for k, i in s.pass_hat_k.items() if i.mean is not None)
 
 
-def _passing(cost: CostOfPass | None) -> str:
+def passing(cost: CostOfPass | None) -> str:
+    """What a solved task costs, with its interval."""
     if cost is None:
         return "unknown"
     if cost.infinite:
         return "no limit" if cost.low is None else f"no limit (over {number(cost.low)})"
-    return _ranged(Interval(cost.mean, cost.low, cost.high, cost.n))
+    return ranged(Interval(cost.mean, cost.low, cost.high, cost.n))
 
 
 def _areas(answer: FrontierAnswer) -> list[str]:
@@ -90,7 +91,7 @@ def _areas(answer: FrontierAnswer) -> list[str]:
         h = answer.hypervolume
         corner = ", ".join(f"{k} {number(v)}" for k, v in h.reference.items())
         lines.append(
-            f"Hypervolume of success against {h.axis}, reference {corner}: {_ranged(h.area)}."
+            f"Hypervolume of success against {h.axis}, reference {corner}: {ranged(h.area)}."
         )
     for b in answer.bounded:
         bound = f"{b.axis} {'at least' if b.axis == 'success' else 'at most'} {number(b.bound)}"
@@ -101,7 +102,7 @@ def _areas(answer: FrontierAnswer) -> list[str]:
         else:
             what = "cost" if b.axis == "success" else "success"
             lines.append(
-                f"With {bound}: {b.configuration}, {what} {_ranged(b.value)}; it is the best that "
+                f"With {bound}: {b.configuration}, {what} {ranged(b.value)}; it is the best that "
                 f"meets the bound in {b.probability or 0:.0%} of draws."
             )
     return lines
@@ -121,7 +122,7 @@ def show_comparison(console: Console, found: Comparison) -> None:
     if s.difference is not None:
         low, high = s.low or 0.0, s.high or 0.0
         lines.append(
-            f"success: {_ranged(s.a)} -> {_ranged(s.b)}; difference "
+            f"success: {ranged(s.a)} -> {ranged(s.b)}; difference "
             f"{100 * s.difference:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
             f"{_aside(found)}"
         )
@@ -141,9 +142,9 @@ def _aside(found: Comparison) -> str:
 
 def _cost_line(noun: str, pair: CostPair) -> str:
     if pair.ratio is None:
-        return f"{noun}: {_ranged(pair.a)} -> {_ranged(pair.b)}; ratio unknown"
-    ratio = _ranged(Interval(pair.ratio, pair.low, pair.high, 0), 2)
-    text = f"{noun}: {_ranged(pair.a)} -> {_ranged(pair.b)}; ratio ×{ratio}"
+        return f"{noun}: {ranged(pair.a)} -> {ranged(pair.b)}; ratio unknown"
+    ratio = ranged(Interval(pair.ratio, pair.low, pair.high, 0), 2)
+    text = f"{noun}: {ranged(pair.a)} -> {ranged(pair.b)}; ratio ×{ratio}"
     if pair.on_failed_a is not None and pair.on_failed_b is not None:
         text += f"; spent on failed tasks {pair.on_failed_a:.0%} -> {pair.on_failed_b:.0%}"
     if pair.tasks_needed is not None:
@@ -238,7 +239,7 @@ def _has(levers: Sequence[LeverShare], axis: str) -> bool:
 def _effect(effect: Effect | None, axes: Sequence[str]) -> list[str]:
     if effect is None:
         return ["not identified", *("" for _ in axes)]
-    return [_points(effect.success), *(_ranged(getattr(effect, a), 2) for a in axes)]
+    return [_points(effect.success), *(ranged(getattr(effect, a), 2) for a in axes)]
 
 
 def _points(i: Interval) -> str:
@@ -249,7 +250,8 @@ def _points(i: Interval) -> str:
     return f"{100 * i.mean:+.1f} ({100 * i.low:+.1f} to {100 * i.high:+.1f})"
 
 
-def _ranged(i: Interval | None, digits: int | None = None) -> str:
+def ranged(i: Interval | None, digits: int | None = None) -> str:
+    """An estimate with its interval; one without an upper end is without limit."""
     if i is None or i.mean is None:
         return "unknown"
     if i.low is None:

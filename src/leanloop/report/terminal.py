@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from rich.console import Console
@@ -13,16 +13,15 @@ from rich.text import Text
 
 from leanloop.core.configuration import Configuration
 from leanloop.core.run import Run
+from leanloop.report.stream_terminal import say_along, stream_table
 from leanloop.search.constraints import Check
 from leanloop.search.protocol import Progress
 from leanloop.search.result import Figures, Member, Result
-from leanloop.search.stream_figures import AlongStream
 from leanloop.search.task_report import say_tasks
 from leanloop.stats.interval import Interval
 
 AXES = (("usd", "$ a 1000 tasks", 2), ("latency_s", "seconds", 1), ("tokens", "tokens", 0))
 SCALE = {"usd": 1000.0}
-STREAM_AXES = {"usd": "dollars", "latency_s": "seconds", "tokens": "tokens"}
 
 
 EVERY_S = 15.0
@@ -108,8 +107,8 @@ def show_result(console: Console, result: Result) -> None:
     console.print(_verdicts(result), highlight=False, soft_wrap=True)
     console.print(_lever_table(result))
     for along in result.streams:
-        console.print(_stream_table(along, result.objectives))
-        console.print(say_paid_back(along), highlight=False, soft_wrap=True)
+        console.print(stream_table(along, result.objectives))
+        console.print(say_along(along), highlight=False, soft_wrap=True)
 
 
 def _summary(r: Result) -> str:
@@ -223,41 +222,6 @@ def _lever_table(result: Result) -> Table:
         ratios = [_range(i, 2) for i in (v.usd, v.latency_s, v.tokens)]
         table.add_row(e.lever, str(e.setting), str(v.success.n), _points(v.success), *ratios)
     return table
-
-
-def _stream_table(along: AlongStream, objectives: Mapping[str, str]) -> Table:
-    """Success and what a solved task costs, by position."""
-    table = Table(
-        title=f"{along.id} along the streams: cold, learning as it goes; then warm, on the holdout",
-        title_justify="left",
-    )
-    axes = [(n, t) for n, t in STREAM_AXES.items() if n in objectives] or [("usd", "dollars")]
-    for name in ("positions", "n", "success", *(f"{t} a solved task ×" for _, t in axes)):
-        table.add_column(name)
-    warm = [("warm", along.warm)] if along.warm is not None else []
-    cold = [(f"{s.first}–{s.last}", s) for s in along.stretches]
-    for label, stretch in (*cold, *warm):
-        ratios = [_range(stretch.ratio[name], 2) for name, _ in axes]
-        table.add_row(label, str(stretch.success.n), _range(stretch.success, 2), *ratios)
-    return table
-
-
-def say_paid_back(along: AlongStream) -> str:
-    """After how many tasks of a stream learning has paid for itself, axis by axis."""
-    said = []
-    for axis, title in STREAM_AXES.items():
-        back = along.paid_back[axis]
-        if back.after is None:
-            said.append(f"{title} not within {back.n}")
-        else:
-            shown = (
-                f", shown at 95% after {back.shown_after}" if back.shown_after else ", not shown"
-            )
-            said.append(f"{title} after {back.after}{shown}")
-    return (
-        f"{along.id} keeps {along.entries} entries; tasks until what was spent on learning is "
-        f"saved: {'; '.join(said)}."
-    )
 
 
 def _settings(member: Member) -> str:

@@ -121,9 +121,8 @@ class Conclusion:
         tasks = {Split.SEARCH: self.search_tasks, Split.HOLDOUT: self.holdout_tasks}
         for configuration in some:
             if streams.carries(configuration) and any(t.stream for t in self.search_tasks):
-                entries = sum(map(len, streams.memories(configuration).values()))
-                pair = members.baseline, configuration
-                yield along_stream((members.table, members.fresh), pair, tasks, entries)
+                held, pair = streams.held(configuration), (members.baseline, configuration)
+                yield along_stream((members.table, members.fresh), pair, tasks, held)
 
     def _member(self, configuration: Configuration, standing: Standing) -> Member:
         return self.members.member(configuration, standing.chances.get(configuration))

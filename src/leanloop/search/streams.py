@@ -14,6 +14,7 @@ from leanloop.core.task import Split, Task
 from leanloop.levers.builtin import all_levers
 from leanloop.loop.run_memory import LearnFrom, RunMemory
 from leanloop.loop.working_memory import BOUND, WorkingMemory
+from leanloop.search.stream_figures import Held
 from leanloop.store.protocol import Store
 
 Lane = tuple[str, str]
@@ -130,6 +131,12 @@ class Streams:
         for working in self.memories(configuration).values():
             there = memory.news(0).entries
             memory.apply([Put(entry) for entry in working if _is_new(entry, there)], self._bound)
+
+    def held(self, configuration: Configuration) -> Held:
+        """How much each stream of the search has left, and how much of it ``keep_in`` keeps."""
+        left = [m for m in self.memories(configuration).values() if len(m)]
+        different = {entry.entry_id for memory in left for entry in memory}
+        return Held(sum(map(len, left)), len(left), min(len(different), self._bound))
 
     def memories(self, configuration: Configuration) -> dict[str, WorkingMemory]:
         """What each stream of the search has left, by the stream's name."""

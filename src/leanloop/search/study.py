@@ -38,7 +38,7 @@ from leanloop.search.result import (
 from leanloop.search.run_frame import runs_of_study
 from leanloop.search.runtable import RunTable
 from leanloop.search.spec import StudySpec, check_study, read_study
-from leanloop.search.streams import check_streams
+from leanloop.search.streams import check_streams, memory_levers
 from leanloop.search.subject import Tasks
 from leanloop.search.task_report import Agreement
 from leanloop.store.protocol import Store, StudyRecord
@@ -85,7 +85,7 @@ class Study:
             self.prices = spec.price_book()
             self.recorded = _recorded(spec)
             self.suite: Tasks = self.recorded or suite or _suite(spec)
-            self._check_streams()
+            self._carrying = self._check_streams()
             self._check_tests()
         self.tasks: Tasks = self.suite
         self.judge: Agreement | None = None
@@ -93,13 +93,17 @@ class Study:
         self._models = dict(models) if models is not None else {}
         self._outside: OutsideAgent | None = None
 
-    def _check_streams(self) -> None:
-        if self.recorded is None:
-            spec = self.spec
-            every = [spec.baseline, *spec.references.values()]
-            settings = {n for table in every for n in spec.configuration(table, "levers")}
-            tasks = [t for split in Split for t in self.suite.tasks(split)]
-            check_streams(sorted({*settings, *self.space()}), tasks)
+    def _check_streams(self) -> bool:
+        """Whether anything that is studied carries something over from task to task."""
+        if self.recorded is not None:
+            return False
+        spec = self.spec
+        every = [spec.baseline, *spec.references.values()]
+        settings = {n for table in every for n in spec.configuration(table, "levers")}
+        settings |= set(self.space())
+        tasks = [t for split in Split for t in self.suite.tasks(split)]
+        check_streams(sorted(settings), tasks)
+        return bool(memory_levers(settings))
 
     def _check_tests(self) -> None:
         """What a suite queries itself is a model of the study."""
@@ -230,9 +234,10 @@ class Study:
         if memory is None and self.recorded is None:
             check_streams(configuration, self.suite.tasks(split))
         store.open_study(record)
-        self._keep_tasks(store, record.name)
         table = RunTable(self.prices)
+        carrying = self._carrying or bool(memory_levers(configuration))
         with naming_file(self.spec.file):
+            self._keep_tasks(store, record.name, ordered=memory is None and carrying)
             ledger = self._ledger(store, observer, name=record.name)
             ledger.kept = memory
             ledger.phase, ledger.alive = str(split), 1
@@ -271,7 +276,7 @@ class Study:
 
     async def _optimize(self, store: Store, watching: Observer, runner: Runner | None) -> Result:
         store.open_study(self.record())
-        self._keep_tasks(store, self.spec.name)
+        self._keep_tasks(store, self.spec.name, ordered=self._carrying)
         await self._try_judge(store, watching)
         ledger = self._ledger(store, watching, runner)
         async with ledger.open():
@@ -283,9 +288,10 @@ class Study:
         optimization.show("done")
         return result
 
-    def _keep_tasks(self, store: Store, name: str) -> None:
+    def _keep_tasks(self, store: Store, name: str, *, ordered: bool) -> None:
         if self.recorded is None:
-            self.tasks = KeptTasks(cast(Suite, self.suite), store, name)
+            field = _tasks_field(self.spec) if ordered else None
+            self.tasks = KeptTasks(cast(Suite, self.suite), store, name, field)
 
     async def _try_judge(self, store: Store, observer: Observer) -> None:
         """Try a judge on its labelled answers."""
@@ -328,6 +334,14 @@ class Study:
         refs = {a: f"{m.provider}:{m.name}" for a, m in self.spec.models.items()}
         refs |= names_of(self._models)
         return {alias: f"{ref}, {labels[alias]}" for alias, ref in refs.items()}
+
+
+def _tasks_field(spec: StudySpec) -> str:
+    """The field that says which tasks in which order, and what it says."""
+    for name in ("file", "tasks"):
+        if name in spec.suite.options:
+            return f"suite.options.{name} ({spec.suite.options[name]!r})"
+    return "suite.options"
 
 
 def _recorded(spec: StudySpec) -> RecordedRuns | None:

@@ -42,7 +42,7 @@ class Case:
         where: File and line that it is from, for errors.
         stream: The ordered stream that it belongs to, for an agent that lives longer than a
             task; "" when it stands alone.
-        position: Where it stands in the stream, from 0; the order in which the cases of
+        position: Where it stands in the stream, any whole number; the order in which the cases of
             the stream are given when None.
     """
 
