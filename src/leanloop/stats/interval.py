@@ -167,21 +167,26 @@ def mean_intervals(values: Floats, sample: Sample) -> list[Interval]:
     return ratio_intervals(values, np.broadcast_to(np.float64(1), values.shape), sample)
 
 
-def ratio_intervals(top: Floats, bottom: Floats, sample: Sample) -> list[Interval]:
+def ratio_intervals(
+    top: Floats, bottom: Floats, sample: Sample, *, alike: bool = False
+) -> list[Interval]:
     """Ratios of totals with studentised bootstrap intervals on the logarithm.
 
     The percentile bootstrap covers too little where costs have a long tail; the
     studentised one covers better (Hall 1988), and the logarithm keeps it above
     0. It is widened by ``Spread.widening``: for clusters, and for a variance that
     few large costs decide, without which it still covers too little, and is never
-    narrower than ``imagined_reach``. Below ten tasks Student's t takes its place;
-    below two there is no interval. What it covers is measured in
-    ``benchmarks/coverage.py``.
+    narrower than ``imagined_reach`` nor wider than ``furthest``. Below ten tasks
+    Student's t takes its place; below two there is no interval. What it covers is
+    measured in ``benchmarks/coverage.py``.
 
     Args:
         top: Shape (rows, tasks), 0 or more.
         bottom: The same, paired by task.
         sample: What is resampled.
+        alike: Whether both are of one unit, so that 1 says that they are equal. What
+            ``furthest`` cuts off then never has 1 in it: where a few tasks decide, nothing is
+            shown.
 
     Returns:
         One a row; unknown where a value is not finite or the bottom's total is 0.
@@ -204,7 +209,9 @@ def ratio_intervals(top: Floats, bottom: Floats, sample: Sample) -> list[Interva
         elif mean == 0:
             ends = (0.0, 0.0)
         else:
-            ends = _reach(above[at], below[at], sample).around(mean, low[at], high[at])
+            reach = _reach(above[at], below[at], sample)
+            equal = float(np.ldexp(1.0, down[at] - up[at])) if alike else None
+            ends = reach.around(mean, (low[at], high[at]), equal)
         found[row] = _rescaled(Interval(mean, *ends, n), int(up[at] - down[at]))
     return found
 
@@ -252,14 +259,31 @@ class _Reach:
     least: float
     most: Callable[[], tuple[float, float]] | None = None
 
-    def around(self, mean: float, below: float, above: float) -> tuple[float, float | None]:
-        """The ends from a bootstrap's distances, the first 0 or less, the second 0 or more."""
-        down, up = max(-below * self.widening, self.least), max(above * self.widening, self.least)
+    def around(
+        self, mean: float, ends: tuple[float, float], equal: float | None
+    ) -> tuple[float, float | None]:
+        """The ends of an interval.
+
+        Args:
+            mean: The estimate.
+            ends: A bootstrap's distances, the first 0 or less, the second 0 or more.
+            equal: What is not cut off; None when there is no such thing.
+        """
+        down, up = (max(abs(e) * self.widening, self.least) for e in ends)
+        low, high = _ends(mean, down, up)
         if self.most is not None and max(down, up) > math.log(MOST_SURE):
-            down, up = map(min, (down, up), self.most())
-        # Beyond this it is no limit at all.
-        low = mean * math.exp(-down) if down < 100 else 0.0
-        return low, mean * math.exp(up) if up < 100 else None
+            most_down, most_up = self.most()
+            cut_low, cut_high = _ends(mean, min(down, most_down), min(up, most_up))
+            if equal is not None and low <= equal <= high:
+                cut_low, cut_high = min(cut_low, equal), max(cut_high, equal)
+            low, high = cut_low, cut_high
+        return low, high if math.isfinite(high) else None
+
+
+def _ends(mean: float, down: float, up: float) -> tuple[float, float]:
+    # Beyond this it is no limit at all.
+    low = mean * math.exp(-down) if down < 100 else 0.0
+    return low, mean * math.exp(up) if up < 100 else math.inf
 
 
 def _reach(top: Floats, bottom: Floats, sample: Sample) -> _Reach:
