@@ -22,6 +22,7 @@ from leanloop.stats.interval import Interval, mean_intervals, proportion_interva
 from leanloop.stats.resampling import Floats, Sample, sample_of
 
 MARGIN = 0.05
+NEXT_TO_NOTHING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Population:
         clusters: In a sample, of unequal size; 0 for none.
         tail: Standard deviation of the logarithm of a cost.
         shared: How much of a task's difficulty is its cluster's.
+        free: Of the runs, the share that cost next to nothing, as those by a plan do.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Population:
     clusters: int = 0
     tail: float = 1.0
     shared: float = 0.3
+    free: float = 0.0
 
 
 POPULATIONS = (
@@ -54,6 +57,9 @@ POPULATIONS = (
     Population("20 configurations, 500 tasks, longer tail", 20, 500, tail=1.3),
     Population("5 configurations, 200 tasks in 20 clusters", 5, 200, clusters=20),
     Population("10 configurations, 500 tasks in 50 clusters", 10, 500, clusters=50),
+    Population("5 configurations, 20 tasks, half nearly free", 5, 20, free=0.5),
+    Population("5 configurations, 60 tasks, 8 in 10 nearly free", 5, 60, free=0.8),
+    Population("5 configurations, 140 tasks, 19 in 20 nearly free", 5, 140, free=0.95),
 )
 
 
@@ -88,7 +94,8 @@ def truth(population: Population) -> Truth:
     at = chances_at(chances, nodes)
     own = math.exp((0.6 * population.tail) ** 2 / 2)
     cost = own * (np.exp(0.8 * population.tail * nodes) * (2 - at)) @ weights
-    return Truth(chances, scales * cost)
+    paid = 1 - population.free * (1 - NEXT_TO_NOTHING)
+    return Truth(chances, scales * cost * paid)
 
 
 def draw(population: Population, rng: np.random.Generator) -> tuple[Floats, Floats, Sample]:
@@ -106,6 +113,8 @@ def draw(population: Population, rng: np.random.Generator) -> tuple[Floats, Floa
     success = (chances_at(chances, hard) > luck).astype(np.float64)
     noise = 0.6 * rng.normal(size=success.shape) + 0.8 * hard
     cost = scales[:, None] * np.exp(population.tail * noise) * (2 - success)
+    if population.free:
+        cost = np.where(rng.random(cost.shape) < population.free, NEXT_TO_NOTHING * cost, cost)
     return success, cost, sample_of(tasks, clusters)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -49,8 +50,9 @@ class Block:
     """A part of a prompt, in the order in which the provider has them.
 
     Args:
-        key: Equal for equal blocks.
-        tokens: Its size.
+        key: Equal for equal blocks; it alone says what is the same. Sizes may be estimates
+            that differ from request to request.
+        tokens: Its size, as this request has it.
         mark: Whether the client sets a mark behind it, where the provider has such marks.
     """
 
@@ -77,14 +79,6 @@ class CachedInput:
 
 
 @dataclass
-class _Kept:
-    """A cached prefix."""
-
-    tokens: int
-    expires_s: float
-
-
-@dataclass
 class PromptCache:
     """One cache: the requests of an organisation to one model, in order of time.
 
@@ -96,7 +90,8 @@ class PromptCache:
     """
 
     rule: CacheRule
-    _kept: dict[int, _Kept] = field(default_factory=dict)
+    _kept: dict[int, float] = field(default_factory=dict)
+    """Prefixes, and when the time of each is over."""
     _last: tuple[Block, ...] = ()
     _last_until_s: float = float("-inf")
     _cleaned_s: float = float("-inf")
@@ -129,13 +124,12 @@ class PromptCache:
     def _read(self, ends: list[tuple[int, int]], marks: list[int], at_s: float) -> int:
         """Tokens of the longest prefix that is kept."""
         for place in self._looked_at(len(ends), marks):
-            key, _ = ends[place]
-            found = self._kept.get(key)
-            if found is None or found.expires_s < at_s:
+            key, tokens = ends[place]
+            if not self._keeps(key, at_s):
                 continue
             if self.rule.refreshed:
                 self._refresh(ends[: place + 1], at_s)
-            return self._steps(found.tokens)
+            return self._steps(tokens)
         return 0
 
     def _looked_at(self, blocks: int, marks: list[int]) -> Iterator[int]:
@@ -151,9 +145,11 @@ class PromptCache:
 
     def _refresh(self, ends: list[tuple[int, int]], at_s: float) -> None:
         for key, _ in ends:
-            found = self._kept.get(key)
-            if found is not None and found.expires_s >= at_s:
-                found.expires_s = at_s + self.rule.ttl_s
+            if self._keeps(key, at_s):
+                self._kept[key] = at_s + self.rule.ttl_s
+
+    def _keeps(self, key: int, at_s: float) -> bool:
+        return self._kept.get(key, -math.inf) >= at_s
 
     def _write(self, ends: list[tuple[int, int]], marks: list[int], read: int, at_s: float) -> int:
         """Keep the request's prefixes; returns how many tokens were written."""
@@ -162,10 +158,8 @@ class PromptCache:
             return 0
         until = at_s + self.rule.ttl_s
         for key, tokens in (ends[i] for i in marks) if self.rule.breakpoints else ends:
-            if key not in self._kept and tokens >= least:
-                self._kept[key] = _Kept(tokens, until)
-            elif key in self._kept and self._kept[key].expires_s < at_s:
-                self._kept[key].expires_s = until
+            if tokens >= least and not self._keeps(key, at_s):
+                self._kept[key] = until
         return ends[-1][1] - read
 
     def _steps(self, tokens: int) -> int:
@@ -179,7 +173,7 @@ class PromptCache:
         same = 0
         if at_s <= self._last_until_s:
             for old, new in zip(self._last, blocks, strict=False):
-                if (old.key, old.tokens) != (new.key, new.tokens):
+                if old.key != new.key:
                     break
                 same += new.tokens
         self._last, self._last_until_s = tuple(blocks), at_s + self.rule.ttl_s
@@ -191,14 +185,14 @@ class PromptCache:
         if at_s - self._cleaned_s < self.rule.ttl_s:
             return
         self._cleaned_s = at_s
-        self._kept = {k: v for k, v in self._kept.items() if v.expires_s >= at_s}
+        self._kept = {k: v for k, v in self._kept.items() if v >= at_s}
 
 
 def _ends(blocks: Sequence[Block]) -> list[tuple[int, int]]:
     """Of each block's end: what stands for all blocks up to it, and their tokens."""
     ends, key, tokens = [], 0, 0
     for block in blocks:
-        key = hash((key, block.key, block.tokens))
+        key = hash((key, block.key))
         tokens += block.tokens
         ends.append((key, tokens))
     return ends

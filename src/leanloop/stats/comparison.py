@@ -58,7 +58,7 @@ def paired_standard_error(a: Floats, b: Floats, sample: Sample | None = None) ->
 
 def paired_ratio(a: Floats, b: Floats, sample: Sample | None = None) -> Interval:
     """Ratio of the mean cost of ``b`` to that of ``a``; see ``ratio_intervals``."""
-    return ratio_intervals(b[None, :], a[None, :], sample or sample_of(len(a)))[0]
+    return ratio_intervals(b[None, :], a[None, :], sample or sample_of(len(a)), alike=True)[0]
 
 
 def mcnemar(a: Floats, b: Floats) -> float | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from leanloop.stats.counts import count_reach
 from leanloop.stats.resampling import Floats, Ints, Sample, sample_of
 from leanloop.stats.student import Z, t_quantile
 
@@ -19,6 +22,9 @@ effective task. Their spread is the least that a ratio has: few tasks that agree
 nearly all of the cost, never look certain."""
 LEAST_SPREAD = 0.1
 """Of the estimate's error, the least that a draw's error is taken for."""
+MOST_SURE = 2.0
+"""What a task that has been seen may be off, as the imagined ones are. No interval is cut that
+reaches no further than this."""
 PLAIN = 2.0**200
 """Costs of this size or its inverse are squared as they are; others are scaled first."""
 
@@ -161,21 +167,26 @@ def mean_intervals(values: Floats, sample: Sample) -> list[Interval]:
     return ratio_intervals(values, np.broadcast_to(np.float64(1), values.shape), sample)
 
 
-def ratio_intervals(top: Floats, bottom: Floats, sample: Sample) -> list[Interval]:
+def ratio_intervals(
+    top: Floats, bottom: Floats, sample: Sample, *, alike: bool = False
+) -> list[Interval]:
     """Ratios of totals with studentised bootstrap intervals on the logarithm.
 
     The percentile bootstrap covers too little where costs have a long tail; the
     studentised one covers better (Hall 1988), and the logarithm keeps it above
     0. It is widened by ``Spread.widening``: for clusters, and for a variance that
     few large costs decide, without which it still covers too little, and is never
-    narrower than ``imagined_reach``. Below ten tasks Student's t takes its place;
-    below two there is no interval. What it covers is measured in
-    ``benchmarks/coverage.py``.
+    narrower than ``imagined_reach`` nor wider than ``furthest``. Below ten tasks
+    Student's t takes its place; below two there is no interval. What it covers is
+    measured in ``benchmarks/coverage.py``.
 
     Args:
         top: Shape (rows, tasks), 0 or more.
         bottom: The same, paired by task.
         sample: What is resampled.
+        alike: Whether both are of one unit, so that 1 says that they are equal. What
+            ``furthest`` cuts off then never has 1 in it: where a few tasks decide, nothing is
+            shown.
 
     Returns:
         One a row; unknown where a value is not finite or the bottom's total is 0.
@@ -198,7 +209,9 @@ def ratio_intervals(top: Floats, bottom: Floats, sample: Sample) -> list[Interva
         elif mean == 0:
             ends = (0.0, 0.0)
         else:
-            ends = _reach(above[at], below[at], sample).around(mean, low[at], high[at])
+            reach = _reach(above[at], below[at], sample)
+            equal = float(np.ldexp(1.0, down[at] - up[at])) if alike else None
+            ends = reach.around(mean, (low[at], high[at]), equal)
         found[row] = _rescaled(Interval(mean, *ends, n), int(up[at] - down[at]))
     return found
 
@@ -238,17 +251,39 @@ class _Reach:
     Args:
         widening: How much further than a bootstrap's.
         least: The least that they are away, by the imagined tasks.
+        most: The most that the lower and the upper one are away, by ``furthest``; asked for
+            only where they are far.
     """
 
     widening: float
     least: float
+    most: Callable[[], tuple[float, float]] | None = None
 
-    def around(self, mean: float, below: float, above: float) -> tuple[float, float | None]:
-        """The ends from a bootstrap's distances, the first 0 or less, the second 0 or more."""
-        down, up = max(-below * self.widening, self.least), max(above * self.widening, self.least)
-        # Beyond this it is no limit at all.
-        low = mean * math.exp(-down) if down < 100 else 0.0
-        return low, mean * math.exp(up) if up < 100 else None
+    def around(
+        self, mean: float, ends: tuple[float, float], equal: float | None
+    ) -> tuple[float, float | None]:
+        """The ends of an interval.
+
+        Args:
+            mean: The estimate.
+            ends: A bootstrap's distances, the first 0 or less, the second 0 or more.
+            equal: What is not cut off; None when there is no such thing.
+        """
+        down, up = (max(abs(e) * self.widening, self.least) for e in ends)
+        low, high = _ends(mean, down, up)
+        if self.most is not None and max(down, up) > math.log(MOST_SURE):
+            most_down, most_up = self.most()
+            cut_low, cut_high = _ends(mean, min(down, most_down), min(up, most_up))
+            if equal is not None and low <= equal <= high:
+                cut_low, cut_high = min(cut_low, equal), max(cut_high, equal)
+            low, high = cut_low, cut_high
+        return low, high if math.isfinite(high) else None
+
+
+def _ends(mean: float, down: float, up: float) -> tuple[float, float]:
+    # Beyond this it is no limit at all.
+    low = mean * math.exp(-down) if down < 100 else 0.0
+    return low, mean * math.exp(up) if up < 100 else math.inf
 
 
 def _reach(top: Floats, bottom: Floats, sample: Sample) -> _Reach:
@@ -256,7 +291,32 @@ def _reach(top: Floats, bottom: Floats, sample: Sample) -> _Reach:
     spread = mean_spread((shares[0] - shares[1]) * len(top), sample, long_tail=True)
     if spread is None:
         return _Reach(1.0, 0.0)
-    return _Reach(spread.widening, imagined_reach(shares))
+    return _Reach(spread.widening, imagined_reach(shares), partial(furthest, shares, sample))
+
+
+def furthest(shares: Floats, sample: Sample) -> tuple[float, float]:
+    """The most that the ends of a ratio are away from it, on the log scale: below and above.
+
+    Where a few tasks have nearly all of a cost and the others are free, or nearly so, a
+    logarithm is no scale to measure errors on: a sample without those few is endlessly far.
+    What is uncertain then is how many such tasks there are. So no end is further than those of
+    a count that is as uncertain as the total, and twice that or half of it, as such a task may
+    cost; nor nearer than a count of all tasks would leave it.
+
+    Args:
+        shares: Shape (2, tasks): of the totals above and below, what each task has.
+        sample: Which tasks belong together.
+    """
+    (down, up), (bottom_down, bottom_up) = (_count_reach(row, sample) for row in shares)
+    least = count_reach(sample.units.kish)[0]
+    again = math.log(MOST_SURE)
+    return again + max(down + bottom_up, least), again + max(up + bottom_down, least)
+
+
+def _count_reach(shares: Floats, sample: Sample) -> tuple[float, float]:
+    """Of a total: how far the count may be off that is as uncertain as it is."""
+    spread = mean_spread(shares * len(shares), sample)
+    return count_reach(1 / spread.variance if spread and spread.variance > 0 else math.inf)
 
 
 def effective_tasks(shares: Floats) -> float:

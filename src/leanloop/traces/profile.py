@@ -19,12 +19,13 @@ from leanloop.traces.prices import TracePrices
 from leanloop.traces.profile_result import Cache, Group, Growth, Profile, Unused
 from leanloop.traces.reading import Reading
 from leanloop.traces.repeated_calls import add_loops, add_repeats, repeats_of
-from leanloop.traces.repricing import Repricing
+from leanloop.traces.repricing import CallPrice, Repricing
 from leanloop.traces.sizes import CHARS_PER_TOKEN, sizes_of
 from leanloop.traces.spending import Spending
 from leanloop.traces.timing import seconds_of
 from leanloop.traces.trace import ACT, USER, TraceCall, TraceRun
 from leanloop.traces.unused_results import RunUnused, unused_of
+from leanloop.traces.writing import without_contents
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Asked:
         prices: Prices by model.
         model: Who answered, where a trace does not say.
         group_by: One of ``grouping.GROUPS``.
-        shared_caches: Whether runs may read each other's cached prompts.
+        shared_caches: Whether runs may read each other's cached prompts. All runs are then
+            held, without their contents, to price their calls in the order of time.
         most_runs: Runs that are listed one by one.
     """
 
@@ -55,7 +57,8 @@ class Profiler:
 
     def __init__(self, asked: Asked | None = None) -> None:
         self._asked = asked or Asked()
-        self._repricing = Repricing(self._asked.prices, shared=self._asked.shared_caches)
+        self._repricing = Repricing(self._asked.prices)
+        self._waiting: list[tuple[TraceRun, str, Spending]] = []
         self._composition = Composition()
         prices = self._asked.prices
         self._breaks = CacheBreaks(lambda call: prices.find(call.model, call.provider))
@@ -78,7 +81,13 @@ class Profiler:
             self._contents = True
             self._add_unused(unused_of(run))
         model = self._model(run)
-        spending = self._spend(run, model)
+        spending = Spending()
+        if self._asked.shared_caches:
+            # Who finds what in a cache is decided by time, which is not the order of runs.
+            self._waiting.append((without_contents(run), model, spending))
+        else:
+            for priced in self._repricing.calls(_with_cost(run), model):
+                self._spend(priced, model, spending)
         self._steps += len(requests)
         self._resent_tokens(run)
         calls = [c for c in run.calls if c.purpose != USER]
@@ -102,11 +111,12 @@ class Profiler:
         )
 
     def result(self, reading: Reading | None = None) -> Profile:
-        """The profile of all runs so far.
+        """The profile of all runs so far; with shared caches, ask for it once, when all are in.
 
         Args:
             reading: Where they were read from, for what could not be read.
         """
+        self._spend_together()
         roots = rolled_up(self._runs)
         whole = group_of("all", roots)
         total, parts = self._composition, self._composition.parts()
@@ -162,19 +172,24 @@ class Profiler:
         self._named.add(stem)
         return stem
 
-    def _spend(self, run: TraceRun, model: str) -> Spending:
-        """What the agent spent; what others spent is added up beside it."""
-        mine = Spending()
-        for priced in self._repricing.calls(_with_cost(run), model):
-            purpose, name = priced.call.purpose, priced.call.model or model
-            if priced.call.usd is None and priced.list_usd is None:
-                known = self._asked.prices.find(name, priced.call.provider)
-                self._unpriced |= {name} if known is None else set()
-            if purpose != ACT:
-                self._beside[purpose].add(priced)
-            if purpose != USER:
-                mine.add(priced)
-        return mine
+    def _spend_together(self) -> None:
+        """Price the runs that read each other's caches, all at once."""
+        runs = [(_with_cost(run), model) for run, model, _ in self._waiting]
+        for place, priced in self._repricing.together(runs):
+            _, model, spending = self._waiting[place]
+            self._spend(priced, model, spending)
+        self._waiting = []
+
+    def _spend(self, priced: CallPrice, model: str, mine: Spending) -> None:
+        """Add up what the agent spent; what others spent is added up beside it."""
+        purpose, name = priced.call.purpose, priced.call.model or model
+        if priced.call.usd is None and priced.list_usd is None:
+            known = self._asked.prices.find(name, priced.call.provider)
+            self._unpriced |= {name} if known is None else set()
+        if purpose != ACT:
+            self._beside[purpose].add(priced)
+        if purpose != USER:
+            mine.add(priced)
 
     def _resent_tokens(self, run: TraceRun) -> None:
         """Of a call's reported input, what was input or output of the call before."""

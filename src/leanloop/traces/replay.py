@@ -29,7 +29,7 @@ from leanloop.loop.pipeline import Pipeline, build_pipeline
 from leanloop.pricing.prompt_cache import Block, PromptCache
 from leanloop.traces.prices import Priced
 from leanloop.traces.repeated_calls import READS
-from leanloop.traces.repricing import BETWEEN_CALLS_S, HIDDEN, in_all
+from leanloop.traces.repricing import BETWEEN_CALLS_S, in_all, tools_key
 from leanloop.traces.sizes import Sizes, request_chars, schema_chars, sizes_of
 from leanloop.traces.trace import Entry, Role, TraceCall, TraceRun, entry_of
 
@@ -183,6 +183,7 @@ class _Replay:
         self._extra: list[ModelCall] = []
         self._caches: dict[int, PromptCache] = {}
         self._clock_s = 0.0
+        self._tools_key = tools_key(self.recorded.tools)
         self._at: TraceCall | None = None
         self.pipeline = self._pipeline()
 
@@ -288,7 +289,9 @@ class _Replay:
         """The request as a cache sees it, and its tokens by the run's own sizes."""
         sizes = self.recorded.sizes
         hidden = self._hidden(sent)
-        blocks = [Block(HIDDEN - len(sent.tools), round(hidden), mark=True)] if hidden else []
+        mine = sent.tools is self.recorded.tools
+        head = self._tools_key if mine else tools_key(sent.tools)
+        blocks = [Block(head, round(hidden), mark=True)] if hidden else []
         chars = 0
         for message in sent.messages:
             known = self._known.get(id(message)) or self._size(message)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
+from itertools import takewhile
 
 from msgspec.structs import replace as replace_fields
 
+from leanloop.core.message import ToolSpec
 from leanloop.core.tokens import Tokens
-from leanloop.pricing.prompt_cache import Block, CachedInput, CacheRule, PromptCache
+from leanloop.pricing.prompt_cache import Block, CachedInput, PromptCache
 from leanloop.traces.prices import Priced, TracePrices, listed_tokens
-from leanloop.traces.sizes import Sizes, request_chars, sizes_of
+from leanloop.traces.sizes import Sizes, request_chars, schema_chars, sizes_of
 from leanloop.traces.trace import ACT, Counts, Entry, Role, TraceCall, TraceRun, conversation
 
 HIDDEN = -1
-"""The key of what is in every request and in no entry."""
+"""Goes into the key of what is in every request and in no entry."""
 BETWEEN_CALLS_S = 1.0
 """Seconds between two calls where the trace has no times: far below any cache's life."""
 
@@ -44,39 +47,85 @@ class CallPrice:
     modelled: bool
 
 
+@dataclass(frozen=True)
+class _Query:
+    """A call before it is priced; its request is good only until the run's next is asked for."""
+
+    at_s: float
+    run: int
+    call: TraceCall
+    priced: Priced | None
+    counts: Counts
+    blocks: Callable[[], Sequence[Block]] | None
+
+
 class Repricing:
-    """Prices runs; caches are shared by all runs that are priced after each other.
+    """Prices runs as the list price and the provider's prompt cache have it.
 
     Args:
         prices: Prices by model.
-        shared: Whether a run may read what an earlier run of the same model wrote, as at a
-            provider. Runs without times are then taken to follow each other at once.
     """
 
-    def __init__(self, prices: TracePrices, *, shared: bool = False) -> None:
+    def __init__(self, prices: TracePrices) -> None:
         self._prices = prices
-        self._shared = shared
-        self._caches: dict[str, PromptCache] = {}
-        self._clock_s = 0.0
 
     def calls(self, run: TraceRun, model: str = "") -> Iterator[CallPrice]:
-        """Each call with its price, in order.
+        """Each call of a run that has its caches to itself, in order.
 
         Args:
             run: A run.
             model: Who answered, where the trace does not say.
         """
-        if not self._shared:
-            self._caches = {}
+        return (priced for _, priced in self.together([(run, model)]))
+
+    def together(self, runs: Sequence[tuple[TraceRun, str]]) -> Iterator[tuple[int, CallPrice]]:
+        """Each call of runs that read what any of them wrote, as at a provider, by time.
+
+        Runs without times are taken to follow each other at once.
+
+        Args:
+            runs: Runs, each with who answered where the trace does not say.
+
+        Yields:
+            The run's place, and the price of its next call.
+        """
+        caches: dict[str, PromptCache] = {}
+        each, begin_s = [], 0.0
+        for place, (run, model) in enumerate(runs):
+            each.append(self._queries(run, model, place, begin_s))
+            begin_s += len(run.calls) * BETWEEN_CALLS_S
+        for query in heapq.merge(*each, key=lambda q: q.at_s):
+            yield query.run, self._price(query, caches)
+
+    def _queries(self, run: TraceRun, model: str, place: int, begin_s: float) -> Iterator[_Query]:
         sizes, requests, chars = sizes_of(run), conversation(run), request_chars(run)
+        head, times = head_key(run), _times(run, begin_s)
+        at_s = begin_s
         for call in run.calls:
             priced = self._prices.find(call.model or model, call.provider)
             if call.purpose == ACT:
+                at_s = next(times)
                 _, entries = next(requests)
                 counts = _filled(call, next(chars), sizes)
-                yield self._act(call, counts, partial(blocks_of, entries, sizes), priced)
+                blocks = partial(blocks_of, entries, sizes, head)
+                yield _Query(at_s, place, call, priced, counts, blocks)
             else:
-                yield self._plain(call, call.counts, priced)
+                yield _Query(at_s, place, call, priced, call.counts, None)
+
+    def _price(self, query: _Query, caches: dict[str, PromptCache]) -> CallPrice:
+        call, counts, priced = query.call, query.counts, query.priced
+        plain = self._plain(call, counts, priced)
+        reported = counts.tokens.cache_read_tokens is not None
+        if query.blocks is None or priced is None or priced.rule is None:
+            return plain
+        if reported or counts.input_tokens is None:
+            return plain
+        name = f"{priced.provider}:{priced.model}"
+        cache = caches.setdefault(name, PromptCache(priced.rule))
+        cached = cache.call(query.blocks(), query.at_s)
+        tokens = in_all(cached, counts.input_tokens, plain.tokens)
+        usd = priced.usd(tokens, call.started_at)
+        return replace(plain, tokens=tokens, usd=usd, modelled=True)
 
     def _plain(self, call: TraceCall, counts: Counts, priced: Priced | None) -> CallPrice:
         tokens = listed_tokens(counts)
@@ -85,31 +134,34 @@ class Repricing:
             call, counts.input_tokens, counts.output_tokens, usd, tokens, usd, modelled=False
         )
 
-    def _act(
-        self,
-        call: TraceCall,
-        counts: Counts,
-        blocks: Callable[[], Sequence[Block]],
-        priced: Priced | None,
-    ) -> CallPrice:
-        plain = self._plain(call, counts, priced)
-        reported = counts.tokens.cache_read_tokens is not None
-        if priced is None or priced.rule is None or reported or counts.input_tokens is None:
-            return plain
-        cached = self._cached(call, blocks(), priced, priced.rule)
-        tokens = in_all(cached, counts.input_tokens, plain.tokens)
-        usd = priced.usd(tokens, call.started_at)
-        return replace(plain, tokens=tokens, usd=usd, modelled=True)
 
-    def _cached(
-        self, call: TraceCall, blocks: Sequence[Block], priced: Priced, rule: CacheRule
-    ) -> CachedInput:
-        name = f"{priced.provider}:{priced.model}"
-        cache = self._caches.get(name)
-        if cache is None:
-            cache = self._caches[name] = PromptCache(rule)
-        self._clock_s += BETWEEN_CALLS_S
-        return cache.call(blocks, self._clock_s if call.started_at is None else call.started_at)
+def _times(run: TraceRun, begin_s: float) -> Iterator[float]:
+    """When each of the agent's own calls was made, never before the one before."""
+    known = [c.started_at for c in run.acts if c.started_at is not None]
+    at_s = known[0] if known else begin_s
+    for call in run.acts:
+        at_s = at_s + BETWEEN_CALLS_S if call.started_at is None else max(at_s, call.started_at)
+        yield at_s
+
+
+def head_key(run: TraceRun) -> int:
+    """What stands for the hidden tokens of a run's requests: equal where these may be equal.
+
+    That is so for the same tools, where the run says what was shown, or else for the same
+    system text. A run that has neither is like no other.
+    """
+    tools = next((c.tools for c in run.acts if c.tools), None)
+    if tools:
+        return tools_key(tools)
+    first = next(run.acts, None)
+    told = takewhile(lambda e: e.role is Role.SYSTEM, first.added if first else ())
+    system = tuple(e.digest for e in told)
+    return hash((HIDDEN, *system) if system else (HIDDEN, run.source, run.run_id))
+
+
+def tools_key(tools: Sequence[ToolSpec]) -> int:
+    """Equal for equal tools in the same order, with their contents or without."""
+    return hash((HIDDEN, *((t.name, schema_chars(t)) for t in tools)))
 
 
 def _filled(call: TraceCall, chars: int, sizes: Sizes) -> Counts:
@@ -123,11 +175,17 @@ def _filled(call: TraceCall, chars: int, sizes: Sizes) -> Counts:
     return replace_fields(counts, input_tokens=sent, output_tokens=out)
 
 
-def blocks_of(entries: Sequence[Entry], sizes: Sizes) -> list[Block]:
-    """A request as a cache sees it: hidden tokens, then the entries; system text is marked."""
-    hidden = [Block(HIDDEN, round(sizes.hidden_tokens), mark=True)] if sizes.hidden_tokens else []
-    marked = Role.SYSTEM
-    return hidden + [Block(_key(e), sizes.tokens(e.chars), e.role is marked) for e in entries]
+def blocks_of(entries: Sequence[Entry], sizes: Sizes, head: int = HIDDEN) -> list[Block]:
+    """A request as a cache sees it: hidden tokens, then the entries; system text is marked.
+
+    Args:
+        entries: The request.
+        sizes: How characters become tokens.
+        head: What stands for the hidden tokens. They have a block even where there are none:
+            that is an estimate, and another run with the same head may have some.
+    """
+    hidden, marked = Block(head, round(sizes.hidden_tokens), mark=True), Role.SYSTEM
+    return [hidden, *(Block(_key(e), sizes.tokens(e.chars), e.role is marked) for e in entries)]
 
 
 def _key(entry: Entry) -> int:

@@ -282,7 +282,7 @@ def _ratio(
         known = 1.0 if any(bottom) else None
         return Interval(known, known, known, len(base))
     above, below = (np.array([v], dtype=float) for v in (top, bottom))
-    return ratio_intervals(above, below, sample)[0]
+    return ratio_intervals(above, below, sample, alike=True)[0]
 
 
 def _value(run: Replayed, name: str) -> float | None:
