@@ -15,13 +15,10 @@ from leanloop.search.runtable import COLUMNS, RunTable
 from leanloop.stats.budget import CostOfPass, costs_of_pass
 from leanloop.stats.interval import Interval, proportion_interval
 from leanloop.stats.per_solved import PaidBack, paid_back, per_solved_ratio
-from leanloop.stats.resampling import Floats, Sample, sample_of
+from leanloop.stats.resampling import Floats, sample_of
 
 PARTS = 4
 """Stretches that a stream is shown in."""
-FEW_PAID, NEXT_TO_NOTHING = 5, 0.01
-"""Tasks below which there is no interval where the rest cost next to nothing: no more than
-this share of the dearest."""
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -169,7 +166,8 @@ def _stretch(table: RunTable, pair: Pair, tasks: Sequence[_Ranked]) -> Stretch:
     sample = sample_of(len(tasks))
     columns = {axis: COLUMNS.index(axis) for axis in AXES}
     per_solved = [
-        {a: _per_solved(side[[0, i]], sample) for a, i in columns.items()} for side in (base, own)
+        {a: costs_of_pass(side[:1], side[i : i + 1], sample)[0] for a, i in columns.items()}
+        for side in (base, own)
     ]
     return Stretch(
         tasks[0].rank,
@@ -180,20 +178,6 @@ def _stretch(table: RunTable, pair: Pair, tasks: Sequence[_Ranked]) -> Stretch:
         proportion_interval(base[0]),
         per_solved[0],
     )
-
-
-def _per_solved(values: Floats, sample: Sample) -> CostOfPass:
-    """What a solved task costs; without an interval where too few tasks tell what one is.
-
-    Args:
-        values: Shape (2, tasks): success, and cost.
-        sample: What is resampled.
-    """
-    found = costs_of_pass(values[:1], values[1:], sample)[0]
-    paid = np.count_nonzero(values[1] > NEXT_TO_NOTHING * values[1].max())
-    if found.infinite or paid >= min(FEW_PAID, found.n):
-        return found
-    return CostOfPass(found.mean, None, None, found.n, infinite=False)
 
 
 def _paid_back(table: RunTable, pair: Pair, tasks: Sequence[_Ranked]) -> dict[str, PaidBack]:
