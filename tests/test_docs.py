@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import design_or_size, persistent, suites
+from benchmarks import design_or_size, persistent, suites, warm_start
 from benchmarks.levers import PAGE, TRIED, measured, page, searched
 
 from leanloop.core.domain import check_setting
@@ -34,6 +34,11 @@ def test_the_page_of_traces_names_every_reader():
 def test_the_tables_of_streams_are_those_that_were_measured():
     text = persistent.PAGE.read_text()
     assert text == persistent.with_tables(text), "python -m benchmarks.persistent --page"
+
+
+def test_the_table_of_saved_prefixes_is_that_which_was_measured():
+    text = warm_start.PAGE.read_text()
+    assert text == warm_start.with_table(text), "python -m benchmarks.warm_start --page"
 
 
 def test_the_page_on_design_or_size_is_what_was_measured():
