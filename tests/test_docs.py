@@ -37,7 +37,7 @@ def test_the_tables_of_streams_are_those_that_were_measured():
 
 
 def test_the_table_of_saved_prefixes_is_that_which_was_measured():
-    text = warm_start.PAGE.read_text()
+    text = persistent.PAGE.read_text()
     assert text == warm_start.with_table(text), "python -m benchmarks.warm_start --page"
 
 
