@@ -52,10 +52,12 @@ class Stub(asyncio.Protocol):
         self._need = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """A piece of a request has come; its last is answered."""
         if self._need < 0:
             self._held += data
             head, end, rest = self._held.partition(b"\r\n\r\n")

@@ -99,7 +99,7 @@ def _run(
         kept = store.runs(study.name_of_runs(memory))
         return [r for r in kept if r.key.configuration_id == configuration.id and r.split is split]
 
-    earlier = len(made())
+    earlier = None if memory is None else len(made())
 
     async def go(observer: TerminalObserver) -> Member:
         try:
@@ -113,7 +113,7 @@ def _run(
             member = asyncio.run(go(observer))
         runs = made()
         said = [] if memory is None else [_say_memory(memory, configuration, before)]
-        if memory is not None and earlier == len(runs):
+        if earlier == len(runs):
             said.append(
                 f"no run was made now: all {earlier} were made with this memory before; new tasks, "
                 "or another name of a memory, make new ones"

@@ -57,9 +57,10 @@ def take_plan(
     if not good or len(good) > MOST_CALLS:
         return None
     source = _answer_source(prompt, good, answer, tools)
-    kept = _useful(prompt, good, source, tools)
-    if _may_have_judged(good, _referred_to(prompt, good, source), tools):
+    taken = _taken_from(prompt, good)
+    if _may_have_judged(good, _answered_by(source).union(*taken), tools):
         return None
+    kept = _useful(good, taken, source, tools)
     calls = tuple(good[i] for i in kept)
     draft = _Draft(prompt, calls, tools)
     steps = draft.steps()
@@ -192,33 +193,39 @@ def _reference(made: Sequence[Made], text: str, prompt: str) -> str | None:
 
 
 def _useful(
-    prompt: str, made: Sequence[Made], answer: str | None, tools: Mapping[str, ToolSpec]
+    made: Sequence[Made],
+    taken: Sequence[Collection[int]],
+    answer: str | None,
+    tools: Mapping[str, ToolSpec],
 ) -> list[int]:
     """Calls that the answer or a change of state came from; all where the answer was worked out."""
     writes = {i for i, m in enumerate(made) if not tools[m.tool].read_only}
-    found = set(writes)
-    if answer is not None and answer.startswith("#E"):
-        found.add(_referred(answer))
-    elif not writes:
+    found = writes | _answered_by(answer)
+    if not found:
         return list(range(len(made)))
     for i in range(len(made) - 1, -1, -1):
         if i in found:
-            for value in made[i].arguments.values():
-                if not whole_word(str(value)).search(prompt):
-                    source = _reference(made[:i], str(value), prompt)
-                    found |= set() if source is None else {_referred(source)}
+            found |= set(taken[i])
     return sorted(found)
 
 
-def _referred_to(prompt: str, made: Sequence[Made], answer: str | None) -> set[int]:
-    """The calls that a later call or the answer took a value from."""
-    found = {_referred(answer)} if answer is not None and answer.startswith("#E") else set()
+def _taken_from(prompt: str, made: Sequence[Made]) -> list[set[int]]:
+    """For each call the earlier ones that it took a value from."""
+    found: list[set[int]] = []
     for i, call in enumerate(made):
-        for value in call.arguments.values():
-            if not whole_word(str(value)).search(prompt):
-                source = _reference(made[:i], str(value), prompt)
-                found |= set() if source is None else {_referred(source)}
+        values = [str(v) for v in call.arguments.values()]
+        sources = [_reference(made[:i], v, prompt) for v in values if not _said(v, prompt)]
+        found.append({_referred(source) for source in sources if source is not None})
     return found
+
+
+def _said(value: str, prompt: str) -> bool:
+    return whole_word(value).search(prompt) is not None
+
+
+def _answered_by(answer: str | None) -> set[int]:
+    """The call that the answer is a value of, if it is one."""
+    return {_referred(answer)} if answer is not None and answer.startswith("#E") else set()
 
 
 def _may_have_judged(

@@ -61,7 +61,8 @@ class SqlMemory:
         """What has changed since a number that an earlier call gave.
 
         Args:
-            since: That number; -1 for everything.
+            since: That number; 0 for everything, what was let go included as far as it
+                is known; -1 for everything that there is.
         """
         with self._engine.connect() as connection:
             known = sa.select(MEMORIES.c.number, MEMORIES.c.swept)
